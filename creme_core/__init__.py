@@ -1,0 +1,56 @@
+"""CREME: what drives a gene, according to a sequence-to-expression network.
+
+Names are looked up on first use, so that importing the package touches no file, device or heavy library.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+# Public name -> the module that holds it and its name there.
+_PUBLIC = {
+    "Background": ("mutant", "Background"),
+    "Cancelled": ("predictor", "Cancelled"),
+    "Edit": ("mutant", "Edit"),
+    "EnformerModel": ("models.enformer", "EnformerModel"),
+    "Locus": ("locus", "Locus"),
+    "Mutant": ("mutant", "Mutant"),
+    "Predictor": ("predictor", "Predictor"),
+    "Progress": ("predictor", "Progress"),
+    "Store": ("store", "Store"),
+    "context_dependence": ("experiments.context", "run"),
+    "dinucleotide_shuffle": ("shuffle", "dinucleotide_shuffle"),
+    "load_model": ("models", "load_model"),
+    "necessity": ("experiments.necessity", "run"),
+    "open_source": ("sources", "open_source"),
+}
+
+__all__ = [
+    "Background",
+    "Cancelled",
+    "Edit",
+    "EnformerModel",
+    "Locus",
+    "Mutant",
+    "Predictor",
+    "Progress",
+    "Store",
+    "context_dependence",
+    "dinucleotide_shuffle",
+    "load_model",
+    "necessity",
+    "open_source",
+]
+
+
+def __getattr__(name: str):
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'creme_core' has no attribute {name!r}; it has {', '.join(__all__)}")
+    module, attribute = _PUBLIC[name]
+    value = getattr(import_module(f"creme_core.{module}"), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
