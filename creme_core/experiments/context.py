@@ -1,20 +1,20 @@
 """Context Dependence Test: shuffle all but the TSS tile (paper, Methods, Context Dependence Test)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs, classify_context, crosses, mean_interval, shuffle_effect
-from creme_core.experiments.result import Result, Settings, execute, shuffled_background
+from creme_core.experiments.execution import OnProgress, execute
+from creme_core.experiments.perturbations import control
+from creme_core.experiments.result import Result, Settings, interval_columns
 from creme_core.locus import Locus
-from creme_core.mutant import Background, Edit, Mutant
-from creme_core.predictor import Cancel, Predictor, Progress
-from creme_core.tiles import TileGrid
+from creme_core.mutant import Background, Mutant
+from creme_core.predictor import Cancel, Predictor
 
-__all__ = ["ContextResult", "plan", "run", "summarise"]
+__all__ = ["ContextResult", "Settings", "context_table", "plan", "run", "summarise"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +25,9 @@ class ContextResult(Result):
         mutant_activity: float32 (shuffles, tracks), predicted TSS activity of the TSS tile in each shuffled context.
     """
 
-    mutant_activity: np.ndarray = field(repr=False, kw_only=True)
+    test: ClassVar[str] = "context_dependence"
+
+    mutant_activity: np.ndarray = field(repr=False)
 
     def mutants(self, readout: str | int) -> np.ndarray:
         """Predicted TSS activity in each shuffled context, float64 (shuffles,); NaN where it is still to come."""
@@ -42,36 +44,31 @@ class ContextResult(Result):
         Raises:
             ValueError: an unknown readout.
         """
-        wild_type, mutants = self.wild_type(readout), self.mutants(readout)
-        interval = mean_interval(shuffle_effect(wild_type, mutants)[None])
-        return pd.DataFrame(
-            {
-                "wild_type": wild_type,
-                "mutant": mean_interval(mutants[None]).mean,
-                "effect": interval.mean,
-                "sem": interval.sem,
-                "ci_low": interval.low,
-                "ci_high": interval.high,
-                "n": interval.n,
-                "call": classify_context(interval.mean, cutoffs),
-                "uncertain": crosses(interval, cutoffs.context),
-            }
-        )
+        return context_table(self.wild_type(readout), self.mutants(readout), cutoffs)
+
+
+def context_table(wild_type: float, mutants: np.ndarray, cutoffs: Cutoffs = ENFORMER_CUTOFFS) -> pd.DataFrame:
+    """The one-row table of ContextResult.effects from activities: wild type, and mutants (shuffles,)."""
+    columns, interval = interval_columns(shuffle_effect(wild_type, mutants)[None])
+    return pd.DataFrame(
+        {"wild_type": wild_type, "mutant": mean_interval(mutants[None]).mean}
+        | columns
+        | {
+            "n": interval.n,
+            "call": classify_context(interval.mean, cutoffs),
+            "uncertain": crosses(interval, cutoffs.context),
+        }
+    )
 
 
 def plan(locus: Locus, settings: Settings) -> list[Mutant]:
-    """The wild type, then the shuffled windows with the wild type's TSS tile put back.
-
-    The whole window is shuffled before the tile goes in, so that these backgrounds are those of every other test.
+    """The wild type, then the TSS tile alone in each shuffled context.
 
     Raises:
         ValueError: a tile size that does not fit the window.
     """
-    tss_tile = TileGrid(locus.length, settings.tile_size).tss_tile
-    keep = Edit(tss_tile.start, locus.codes[tss_tile.start : tss_tile.end])
     return [Mutant(Background(locus.codes))] + [
-        Mutant(shuffled_background(locus.codes, settings.seed, replicate), (keep,))
-        for replicate in range(settings.shuffles)
+        Mutant(control(locus, settings.tile_size, settings.seed, replicate)) for replicate in range(settings.shuffles)
     ]
 
 
@@ -79,7 +76,7 @@ def summarise(
     locus: Locus, settings: Settings, tracks: pd.DataFrame, activity: np.ndarray, provenance: dict[str, Any]
 ) -> ContextResult:
     """Part the predictions of `plan`, activity (1 + shuffles, tracks), into wild type and shuffles."""
-    return ContextResult(locus, settings, tracks, activity[0].copy(), provenance, mutant_activity=activity[1:].copy())
+    return ContextResult(locus, settings, tracks, provenance, activity[0].copy(), activity[1:].copy())
 
 
 def run(
@@ -89,7 +86,7 @@ def run(
     tile_size: int = 5000,
     shuffles: int = 10,
     seed: int = 0,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: OnProgress | None = None,
     cancel: Cancel | None = None,
 ) -> ContextResult:
     """How much of the gene's activity comes from its context? Shuffles all but the TSS tile, `shuffles` times.
@@ -106,6 +103,5 @@ def run(
         Cancelled: when cancel was set.
     """
     settings = Settings(tile_size=tile_size, shuffles=shuffles, seed=seed)
-    return execute(
-        "context_dependence", predict, locus, settings, plan(locus, settings), summarise, on_progress, cancel
-    )
+    mutants = plan(locus, settings)
+    return execute(ContextResult.test, predict, locus, settings, mutants, summarise, on_progress, cancel)

@@ -1,20 +1,21 @@
 """Necessity Test: shuffle one tile at a time and see what the gene loses (paper, Methods, Necessity Test)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs, classify_tile, crosses, mean_interval, shuffle_effect
-from creme_core.experiments.result import Result, Settings, execute, shuffled_tile
+from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs, classify_tile, crosses, shuffle_effect
+from creme_core.experiments.execution import OnProgress, execute
+from creme_core.experiments.perturbations import shuffled_tile
+from creme_core.experiments.result import Result, Settings, interval_columns, tile_columns
 from creme_core.locus import Locus
 from creme_core.mutant import Background, Mutant
-from creme_core.predictor import Cancel, Predictor, Progress
+from creme_core.predictor import Cancel, Predictor
 from creme_core.tiles import Tile, TileGrid
 
-__all__ = ["NecessityResult", "plan", "run", "summarise"]
+__all__ = ["NecessityResult", "Settings", "plan", "run", "summarise"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,42 +23,35 @@ class NecessityResult(Result):
     """Result of the Necessity Test.
 
     Attributes:
-        tiles: the context tiles, left to right.
-        mutant_activity: float32 (tiles, shuffles, tracks), predicted TSS activity with that tile shuffled.
+        mutant_activity: float32 (context tiles, shuffles, tracks), predicted TSS activity with that tile shuffled.
     """
 
-    tiles: tuple[Tile, ...] = field(repr=False, kw_only=True)
-    mutant_activity: np.ndarray = field(repr=False, kw_only=True)
+    test: ClassVar[str] = "necessity"
+
+    mutant_activity: np.ndarray = field(repr=False)
+
+    @property
+    def tiles(self) -> tuple[Tile, ...]:
+        """The tiles that were shuffled, left to right."""
+        return self.grid.context_tiles
 
     def effects(self, readout: str | int, cutoffs: Cutoffs = ENFORMER_CUTOFFS) -> pd.DataFrame:
         """One row a context tile, left to right.
 
         Returns:
-            DataFrame with tile (number on the grid, the TSS tile counted), start, end (oriented, 0-based half-open),
-            chrom, genome_start, genome_end (0-based half-open), distance (bp, tile centre minus TSS in the gene's
-            direction), effect (mean over shuffles of (WT - MUT) / WT), sem, ci_low, ci_high (95%), n (shuffles so
-            far), call, uncertain (the interval holds a cut-off of the call, or is unknown).
+            DataFrame with the columns of `tile_columns`, then effect (mean over shuffles of (WT - MUT) / WT), sem,
+            ci_low, ci_high (95%), n (shuffles so far), call, uncertain (the interval holds a cut-off of the call, or
+            is unknown).
 
         Raises:
             ValueError: an unknown readout.
         """
         samples = shuffle_effect(self.wild_type(readout), self._readout(self.mutant_activity, readout))
-        interval = mean_interval(samples)
-        on_genome = [self.locus.to_genome(tile.start, tile.end) for tile in self.tiles]
-        numbers = {tile: number for number, tile in enumerate(self.grid.tiles)}
+        columns, interval = interval_columns(samples)
         return pd.DataFrame(
-            {
-                "tile": [numbers[tile] for tile in self.tiles],
-                "start": [tile.start for tile in self.tiles],
-                "end": [tile.end for tile in self.tiles],
-                "chrom": self.locus.chrom,
-                "genome_start": [start for start, _ in on_genome],
-                "genome_end": [end for _, end in on_genome],
-                "distance": [self.locus.distance(tile.start, tile.end) for tile in self.tiles],
-                "effect": interval.mean,
-                "sem": interval.sem,
-                "ci_low": interval.low,
-                "ci_high": interval.high,
+            tile_columns(self.locus, self.grid, self.tiles)
+            | columns
+            | {
                 "n": interval.n,
                 "call": classify_tile(interval.mean, cutoffs),
                 "uncertain": crosses(interval, cutoffs.tile),
@@ -95,15 +89,7 @@ def summarise(
     by_plan = activity[1:].reshape(len(grid.context_tiles), settings.shuffles, activity.shape[-1])
     mutant_activity = np.empty_like(by_plan)
     mutant_activity[_nearest_first(grid)] = by_plan
-    return NecessityResult(
-        locus,
-        settings,
-        tracks,
-        activity[0].copy(),
-        provenance,
-        tiles=grid.context_tiles,
-        mutant_activity=mutant_activity,
-    )
+    return NecessityResult(locus, settings, tracks, provenance, activity[0].copy(), mutant_activity)
 
 
 def run(
@@ -113,7 +99,7 @@ def run(
     tile_size: int = 5000,
     shuffles: int = 10,
     seed: int = 0,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: OnProgress | None = None,
     cancel: Cancel | None = None,
 ) -> NecessityResult:
     """Which tiles does the gene need? Shuffles each tile but the TSS tile, `shuffles` times, one at a time.
@@ -130,4 +116,5 @@ def run(
         Cancelled: when cancel was set.
     """
     settings = Settings(tile_size=tile_size, shuffles=shuffles, seed=seed)
-    return execute("necessity", predict, locus, settings, plan(locus, settings), summarise, on_progress, cancel)
+    mutants = plan(locus, settings)
+    return execute(NecessityResult.test, predict, locus, settings, mutants, summarise, on_progress, cancel)

@@ -1,23 +1,24 @@
-"""What every experiment shares: its checked settings, its shuffles, its provenance, how it reports while it runs."""
+"""What every experiment shares: its checked settings, its result, its provenance."""
 
+import json
 import platform
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import version
-from typing import Any
+from io import StringIO
+from pathlib import Path
+from typing import Any, ClassVar
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
 
 from creme_core import __version__
+from creme_core.effects import Interval, mean_interval
 from creme_core.locus import Locus
 from creme_core.models.base import SequenceModel, resolve_readout
-from creme_core.mutant import Background, Edit, Mutant
-from creme_core.predictor import Cancel, Predictor, Progress
-from creme_core.shuffle import dinucleotide_shuffle, shuffle_rng
 from creme_core.tiles import Tile, TileGrid
 
-__all__ = ["Result", "Settings", "execute", "shuffled_background", "shuffled_tile"]
+__all__ = ["Result", "Settings", "check_choice", "provenance", "tile_columns"]
 
 MAXIMUM_SHUFFLES = 1000
 
@@ -41,44 +42,47 @@ class Settings:
 
     def __post_init__(self):
         for name, lowest in (("tile_size", 1), ("shuffles", 1), ("seed", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | np.integer):
-                raise ValueError(f"{name} is {value!r}; it must be a whole number, {lowest} or more.")
-            if value < lowest:
-                raise ValueError(f"{name} is {value}; it must be {lowest} or more.")
-            object.__setattr__(self, name, int(value))
+            self._check_whole(name, lowest)
         if self.shuffles > MAXIMUM_SHUFFLES:
             raise ValueError(f"shuffles is {self.shuffles}; at most {MAXIMUM_SHUFFLES} are allowed.")
 
+    def _check_whole(self, name: str, lowest: int) -> None:
+        value = getattr(self, name)
+        if isinstance(value, bool) or not isinstance(value, int | np.integer):
+            raise ValueError(f"{name} is {value!r}; it must be a whole number, {lowest} or more.")
+        if value < lowest:
+            raise ValueError(f"{name} is {value}; it must be {lowest} or more.")
+        object.__setattr__(self, name, int(value))
 
-def shuffled_tile(codes: np.ndarray, tile: Tile, seed: int, replicate: int) -> Edit:
-    """The edit that shuffles one tile of a window codes (length,)."""
-    rng = shuffle_rng(seed, tile.start, tile.end, replicate)
-    return Edit(tile.start, dinucleotide_shuffle(codes[tile.start : tile.end], rng))
 
-
-def shuffled_background(codes: np.ndarray, seed: int, replicate: int) -> Background:
-    """The whole window codes (length,) shuffled: the background of every test that works outside the wild type."""
-    return Background(dinucleotide_shuffle(codes, shuffle_rng(seed, 0, codes.size, replicate)))
+def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    """Raise a ValueError that lists what is allowed."""
+    if value not in allowed:
+        raise ValueError(f"{name} is {value!r}; it must be {' or '.join(map(repr, allowed))}.")
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
     """What a test found on one locus, for every track of the model.
 
+    Subclasses add arrays of predicted activity; from these, `effects` makes what the paper reports.
+
     Attributes:
         locus: where.
         settings: how.
         tracks: the model's track table, one row a column of the activities.
-        wild_type_activity: float32 (tracks,), predicted TSS activity of the unchanged window.
         provenance: what is needed to repeat it: model, sequence, settings, versions.
+        wild_type_activity: float32 (tracks,), predicted TSS activity of the unchanged window.
     """
+
+    test: ClassVar[str]
+    settings_type: ClassVar[type[Settings]] = Settings
 
     locus: Locus
     settings: Settings
     tracks: pd.DataFrame = field(repr=False)
-    wild_type_activity: np.ndarray = field(repr=False)
     provenance: dict[str, Any] = field(repr=False)
+    wild_type_activity: np.ndarray = field(repr=False)
 
     @property
     def grid(self) -> TileGrid:
@@ -89,16 +93,79 @@ class Result:
         """Predicted TSS activity of the unchanged window; NaN while it is still to come."""
         return float(self._readout(self.wild_type_activity, readout))
 
+    def effects(self, readout: str | int) -> pd.DataFrame:
+        """The test's table for a readout."""
+        raise NotImplementedError
+
     def _readout(self, activity: np.ndarray, readout: str | int) -> np.ndarray:
         """Mean over the readout's tracks of activity (..., tracks), as float64."""
         return activity[..., resolve_readout(self.tracks, readout)].astype(np.float64).mean(axis=-1)
 
+    def save(self, path: str | Path) -> Path:
+        """Write the result to one .npz file of plain arrays and JSON text, which `load` reads back; no pickle.
 
-def _provenance(test: str, model: SequenceModel, locus: Locus, settings: Settings) -> dict[str, Any]:
+        Raises:
+            ValueError: a path that does not end in .npz.
+        """
+        path = Path(path)
+        if path.suffix != ".npz":
+            raise ValueError(f"A result is saved as a .npz file; {path.name!r} ends otherwise.")
+        locus = {f.name: getattr(self.locus, f.name) for f in fields(Locus) if f.name != "codes"}
+        header = {
+            "test": self.test,
+            "locus": locus,
+            "settings": asdict(self.settings),
+            "provenance": self.provenance,
+            "tracks": self.tracks.to_json(orient="table", index=False),
+        }
+        arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _HEADER_FIELDS}
+        with path.open("wb") as file:
+            np.savez_compressed(file, header=np.array(json.dumps(header)), codes=self.locus.codes, **arrays)
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Result":
+        """Read a result of this class that `save` wrote.
+
+        Raises:
+            ValueError: a file that is missing, damaged, or the result of another test.
+        """
+        path = Path(path)
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
+                content = {name: saved[name] for name in saved.files}
+            header = json.loads(str(content.pop("header")))
+            codes = content.pop("codes")
+            test = header["test"]
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile, TypeError) as error:
+            raise ValueError(f"{path} is not a saved result that can be read ({error}).") from error
+        if test != cls.test:
+            raise ValueError(f"{path} holds a result of the test {test!r}, not of {cls.test!r}.")
+        header["locus"]["notes"] = tuple(header["locus"]["notes"])
+        settings = {name: _tuples(value) for name, value in header["settings"].items()}
+        return cls(
+            locus=Locus(codes=codes, **header["locus"]),
+            settings=cls.settings_type(**settings),
+            tracks=pd.read_json(StringIO(header["tracks"]), orient="table"),
+            provenance=header["provenance"],
+            **content,
+        )
+
+
+_HEADER_FIELDS = ("locus", "settings", "tracks", "provenance")
+
+
+def _tuples(value: Any) -> Any:
+    """Lists, as JSON has them, back to the tuples they were."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def provenance(test: str, model: SequenceModel, locus: Locus, settings: Settings) -> dict[str, Any]:
+    """What repeats a run, in plain JSON types."""
     packages = ("numpy", "torch", "enformer-pytorch")
     return {
         "test": test,
-        "settings": asdict(settings),
+        "settings": json.loads(json.dumps(asdict(settings))),
         "seed": settings.seed,
         "locus": {
             "gene": locus.gene,
@@ -116,23 +183,27 @@ def _provenance(test: str, model: SequenceModel, locus: Locus, settings: Setting
     }
 
 
-def execute(
-    test: str,
-    predict: Predictor,
-    locus: Locus,
-    settings: Settings,
-    mutants: Sequence[Mutant],
-    summarise: Callable[[Locus, Settings, pd.DataFrame, np.ndarray, dict[str, Any]], Result],
-    on_progress: Callable[[Progress], None] | None,
-    cancel: Cancel | None,
-) -> Result:
-    """Predict planned mutants and summarise them, reporting a partial result after every batch."""
-    provenance = _provenance(test, predict.model, locus, settings)
+def tile_columns(locus: Locus, grid: TileGrid, tiles: tuple[Tile, ...]) -> dict[str, Any]:
+    """The columns that place tiles in a table.
 
-    def conclude(activity: np.ndarray) -> Result:
-        return summarise(locus, settings, predict.model.tracks, activity, provenance)
+    tile (number on the grid, the TSS tile counted), start, end (oriented, 0-based half-open), chrom, genome_start,
+    genome_end (0-based half-open), distance (bp, tile centre minus TSS, in the gene's direction).
+    """
+    on_genome = [locus.to_genome(tile.start, tile.end) for tile in tiles]
+    first = grid.tiles[0].start
+    return {
+        "tile": [(tile.start - first) // grid.tile_size for tile in tiles],
+        "start": [tile.start for tile in tiles],
+        "end": [tile.end for tile in tiles],
+        "chrom": locus.chrom,
+        "genome_start": [start for start, _ in on_genome],
+        "genome_end": [end for _, end in on_genome],
+        "distance": [locus.distance(tile.start, tile.end) for tile in tiles],
+    }
 
-    def report(progress: Progress) -> None:
-        on_progress(replace(progress, result=conclude(progress.activity)))
 
-    return conclude(predict.predict(mutants, None if on_progress is None else report, cancel))
+def interval_columns(samples: np.ndarray, prefix: str = "") -> tuple[dict[str, np.ndarray], Interval]:
+    """Mean over the last axis with its uncertainty, as the columns effect, sem, ci_low, ci_high."""
+    interval = mean_interval(samples)
+    columns = {"effect": interval.mean, "sem": interval.sem, "ci_low": interval.low, "ci_high": interval.high}
+    return {prefix + name: values for name, values in columns.items()}, interval

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from creme_core.experiments import context
-from creme_core.experiments.result import Settings, shuffled_background
+from creme_core.experiments.perturbations import control
+from creme_core.experiments.result import Settings
 from creme_core.predictor import Predictor
 from creme_core.sequence import decode, encode
 from creme_core.shuffle import dinucleotide_shuffle, shuffle_rng
@@ -64,7 +65,7 @@ def test_the_tss_tile_is_kept_and_all_else_is_the_whole_window_shuffled(toy_locu
 
 def test_the_backgrounds_are_one_set_for_all_tests(toy_locus):
     mutant = context.plan(toy_locus, Settings(tile_size=10, shuffles=1, seed=6))[1]
-    assert mutant.background.digest == shuffled_background(toy_locus.codes, 6, 0).digest
+    assert mutant.background.digest == control(toy_locus, 10, 6, 0).digest
 
 
 def test_a_partial_result_counts_its_shuffles(toy_model, toy_locus):

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from creme_core.experiments import necessity
-from creme_core.experiments.result import Settings, shuffled_tile
+from creme_core.experiments.perturbations import shuffled_tile
+from creme_core.experiments.result import Settings
 from creme_core.locus import Locus
 from creme_core.predictor import Predictor
 from creme_core.sequence import decode, encode

@@ -1,0 +1,67 @@
+"""The perturbations that the tests are made of: a tile shuffled, a context shuffled around a kept TSS tile."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from creme_core.locus import Locus
+from creme_core.mutant import Background, Edit
+from creme_core.shuffle import dinucleotide_shuffle, shuffle_rng
+from creme_core.tiles import Tile, TileGrid
+
+__all__ = ["check_element", "control", "piece", "shuffled_tile"]
+
+
+def piece(codes: np.ndarray, tile: Tile, at: int | None = None) -> Edit:
+    """The edit that puts a tile of a window codes (length,) into another sequence, at its own place or at `at`."""
+    return Edit(tile.start if at is None else at, codes[tile.start : tile.end])
+
+
+def shuffled_tile(codes: np.ndarray, tile: Tile, seed: int, replicate: int) -> Edit:
+    """The edit that shuffles one tile of a window codes (length,)."""
+    rng = shuffle_rng(seed, tile.start, tile.end, replicate)
+    return Edit(tile.start, dinucleotide_shuffle(codes[tile.start : tile.end], rng))
+
+
+def control(locus: Locus, tile_size: int, seed: int, replicate: int) -> Background:
+    """The TSS tile alone in a shuffled context: the whole window is shuffled, then the TSS tile is put back.
+
+    This is the mutant of the Context Dependence Test and the CONTROL and background of every test that embeds tiles
+    (paper, Methods). One seed gives one set of them, in whatever test.
+    """
+    return _control(locus, TileGrid(locus.length, tile_size).tss_tile, seed, replicate)
+
+
+# A locus compares by identity; a run asks for the same few controls again and again.
+@lru_cache(maxsize=64)
+def _control(locus: Locus, tss_tile: Tile, seed: int, replicate: int) -> Background:
+    codes = dinucleotide_shuffle(locus.codes, shuffle_rng(seed, 0, locus.length, replicate))
+    codes[tss_tile.start : tss_tile.end] = locus.codes[tss_tile.start : tss_tile.end]
+    return Background(codes)
+
+
+def check_element(start: int, end: int, grid: TileGrid, what: str = "The CRE") -> Tile:
+    """An oriented interval [start, end) as a Tile, when it can be moved about around the TSS tile.
+
+    Raises:
+        ValueError: no whole numbers, outside the window, over the TSS tile, or longer than a tile's place.
+    """
+    for value in (start, end):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer):
+            raise ValueError(f"{what} is given as ({start!r}, {end!r}); it must be two whole numbers, start and end.")
+    if not 0 <= start < end <= grid.length:
+        raise ValueError(
+            f"{what} covers {start:,} to {end:,}; it must be within the window, 0 to {grid.length:,}, and not be empty."
+        )
+    element = Tile(int(start), int(end))
+    if element.overlaps(grid.tss_tile):
+        raise ValueError(
+            f"{what} covers {start:,} to {end:,}, which overlaps the TSS tile "
+            f"({grid.tss_tile.start:,} to {grid.tss_tile.end:,}); choose an interval outside it."
+        )
+    if element.size > grid.tile_size:
+        raise ValueError(
+            f"{what} is {element.size:,} bp long, longer than its places of {grid.tile_size:,} bp; "
+            "choose a shorter interval or a larger tile size."
+        )
+    return element
