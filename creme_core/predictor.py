@@ -142,6 +142,11 @@ class Predictor:
             report()
         return activity
 
+    def gradient(self, codes: np.ndarray, readout: str | int) -> np.ndarray:
+        """Gradient of a readout's TSS activity by the one-hot input: codes (length,) to (length, 4). Not stored."""
+        with self._turn():
+            return self.model.gradient(codes, readout)
+
 
 def _stop_if(cancel: Cancel | None) -> None:
     if cancel is not None and cancel.is_set():
