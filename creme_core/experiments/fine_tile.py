@@ -97,8 +97,8 @@ class FineTileResult(Result):
 
         Returns:
             DataFrame with method ("search", "saliency", "motifs", "random"), stage (bp of the pieces; 0 for baselines
-            and the start), bases (kept), recovered (mean MUT / mean CONTROL), ci_low, ci_high (95%, of the mean over
-            backgrounds of MUT / mean CONTROL), n.
+            and the start), bases (kept), recovered (mean MUT / mean CONTROL), ci_low, ci_high (95%, of that ratio,
+            each background being compared with itself), n.
 
         Raises:
             ValueError: an unknown readout.
@@ -113,7 +113,7 @@ class FineTileResult(Result):
                 self._readout(self.baseline_activity, readout),
             ]
         )
-        recovered = mean_interval(recovered_share(activity, controls, self.settings.search))
+        recovered = mean_interval(_paired_shares(activity, controls, self.settings.search))
         baselines = len(self.baseline_names)
         return pd.DataFrame(
             {
@@ -143,9 +143,23 @@ class FineTileResult(Result):
 
 
 def recovered_share(activity: np.ndarray, controls: np.ndarray, search: str) -> np.ndarray:
-    """CRE effect recovered: MUT / mean CONTROL (a silencer's: mean CONTROL / MUT), activity (..., replicates)."""
-    whole = np.mean(controls)
-    return fold_change(activity, whole) if search == "enhancer" else fold_change(whole, activity)
+    """CRE effect recovered: mean MUT / mean CONTROL, a silencer's the other way round; activity (..., replicates)."""
+    mutant, whole = activity.mean(axis=-1), controls.mean(axis=-1)
+    return fold_change(mutant, whole) if search == "enhancer" else fold_change(whole, mutant)
+
+
+def _paired_shares(activity: np.ndarray, controls: np.ndarray, search: str) -> np.ndarray:
+    """Samples (..., replicates) whose mean is the recovered share and whose spread is the ratio estimator's.
+
+    Backgrounds differ in what they allow the whole CRE to do; the linearised residuals take that out (Cochran,
+    Sampling Techniques, 1977, section 6.4).
+    """
+    above, below = (
+        (activity, controls) if search == "enhancer" else (np.broadcast_to(controls, activity.shape), activity)
+    )
+    whole = below.mean(axis=-1, keepdims=True)
+    share = fold_change(above.mean(axis=-1, keepdims=True), whole)
+    return share + fold_change(above - share * below, whole)
 
 
 def split(tile: Tile, size: int) -> list[Tile]:
@@ -308,7 +322,7 @@ class _Stage:
         # Pruned one at a time this is one of the trials, and the store has it.
         self.activity = self.predict.predict(list(map(Mutant, state)), cancel=self.cancel)
         controls = self.score(self.control_activity)
-        return bool(recovered_share(self.score(self.activity).mean(), controls, self.settings.search) > self.threshold)
+        return bool(recovered_share(self.score(self.activity), controls, self.settings.search) > self.threshold)
 
     def step(self, found: Round) -> _Step:
         gone = {found.candidates[i] for i in found.chosen}

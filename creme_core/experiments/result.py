@@ -18,7 +18,7 @@ from creme_core.locus import Locus
 from creme_core.models.base import SequenceModel, resolve_readout
 from creme_core.tiles import Tile, TileGrid
 
-__all__ = ["Result", "Settings", "check_choice", "provenance", "tile_columns"]
+__all__ = ["Result", "Settings", "check_choice", "interval_columns", "provenance", "tile_columns"]
 
 MAXIMUM_SHUFFLES = 1000
 
@@ -202,8 +202,8 @@ def tile_columns(locus: Locus, grid: TileGrid, tiles: tuple[Tile, ...]) -> dict[
     }
 
 
-def interval_columns(samples: np.ndarray, prefix: str = "") -> tuple[dict[str, np.ndarray], Interval]:
-    """Mean over the last axis with its uncertainty, as the columns effect, sem, ci_low, ci_high."""
+def interval_columns(samples: np.ndarray) -> tuple[dict[str, np.ndarray], Interval]:
+    """Mean over the last axis with its uncertainty, as the columns effect, sem, ci_low, ci_high, and as it is."""
     interval = mean_interval(samples)
     columns = {"effect": interval.mean, "sem": interval.sem, "ci_low": interval.low, "ci_high": interval.high}
-    return {prefix + name: values for name, values in columns.items()}, interval
+    return columns, interval
