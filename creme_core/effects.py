@@ -179,18 +179,29 @@ class Interval:
     n: np.ndarray
 
 
-def mean_interval(samples: np.ndarray, level: float = 0.95) -> Interval:
-    """Mean, standard error and t interval over the last axis of samples (..., replicates); NaN marks a missing one."""
+def mean_interval(samples: np.ndarray, level: float = 0.95, pilot: int | None = None) -> Interval:
+    """Mean, standard error and t interval over the last axis.
+
+    Args:
+        samples: (..., replicates); NaN marks a missing one.
+        level: of the interval.
+        pilot: take the spread, and its degrees of freedom, from the first so many replicates only.
+    """
     samples = np.asarray(samples, float)
+    mean, n, _ = _moments(samples)
+    _, spread_n, variance = _moments(samples if pilot is None else samples[..., :pilot])
+    sem = np.sqrt(_ratio(variance, n))
+    half_width = stdtrit(np.maximum(spread_n - 1, 1), 0.5 + level / 2) * sem
+    return Interval(mean=mean, sem=sem, low=mean - half_width, high=mean + half_width, n=n)
+
+
+def _moments(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean, number and sample variance of those present on the last axis."""
     present = np.isfinite(samples)
     n = present.sum(axis=-1)
-    total = np.where(present, samples, 0.0).sum(axis=-1)
-    mean = _ratio(total, n)
+    mean = _ratio(np.where(present, samples, 0.0).sum(axis=-1), n)
     squares = np.where(present, (samples - mean[..., None]) ** 2, 0.0).sum(axis=-1)
-    variance = _ratio(squares, np.where(n > 1, n - 1, 0))
-    sem = np.sqrt(_ratio(variance, n))
-    half_width = stdtrit(np.maximum(n - 1, 1), 0.5 + level / 2) * sem
-    return Interval(mean=mean, sem=sem, low=mean - half_width, high=mean + half_width, n=n)
+    return mean, n, _ratio(squares, np.where(n > 1, n - 1, 0))
 
 
 def crosses(interval: Interval, cutoffs: tuple[float, ...]) -> np.ndarray:

@@ -1,18 +1,18 @@
 """TSS-CRE Distance Test: one CRE at every place of a shuffled window (paper, Methods, TSS-CRE Distance Test)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs, fold_over_best, mean_interval, tile_effect
-from creme_core.experiments import result as shared
-from creme_core.experiments.context import context_table
+from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs, fold_over_best, mean_interval
+from creme_core.experiments.embedded import EmbeddedResult
 from creme_core.experiments.execution import OnProgress, execute, part_controls
 from creme_core.experiments.perturbations import check_element, control, piece
-from creme_core.experiments.result import Result, check_choice, interval_columns, tile_columns
-from creme_core.experiments.sufficiency import NORMALISATIONS
+from creme_core.experiments.replicates import ReplicatedSettings, initial_counts, pairs, spend
+from creme_core.experiments.result import interval_columns, tile_columns
 from creme_core.locus import Locus
 from creme_core.mutant import Background, Mutant
 from creme_core.predictor import Cancel, Predictor
@@ -22,14 +22,14 @@ __all__ = ["DistanceResult", "Settings", "plan", "run", "summarise"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(shared.Settings):
+class Settings(ReplicatedSettings):
     """Adds cre: the element to move, an oriented interval (start, end) of the window, 0-based half-open."""
 
     cre: tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
-class DistanceResult(Result):
+class DistanceResult(EmbeddedResult):
     """Result of the TSS-CRE Distance Test.
 
     Attributes:
@@ -39,9 +39,6 @@ class DistanceResult(Result):
 
     test: ClassVar[str] = "distance"
     settings_type: ClassVar[type] = Settings
-
-    control_activity: np.ndarray = field(repr=False)
-    mutant_activity: np.ndarray = field(repr=False)
 
     @property
     def positions(self) -> tuple[Tile, ...]:
@@ -67,15 +64,9 @@ class DistanceResult(Result):
         Raises:
             ValueError: an unknown readout or normalisation.
         """
-        check_choice("normalisation", normalisation, NORMALISATIONS)
-        wild_type = self.wild_type(readout)
-        controls = self._readout(self.control_activity, readout)
+        normalisation = self.normalisation(readout, cutoffs, normalisation)
+        columns, interval = interval_columns(self.samples(readout, cutoffs, normalisation), self.settings.pilot)
         mutants = self._readout(self.mutant_activity, readout)
-        if normalisation == "auto":
-            enhancing = context_table(wild_type, controls, cutoffs)["call"].iloc[0] == "enhancing"
-            normalisation = "wild_type" if enhancing else "control"
-        divisor = wild_type if normalisation == "wild_type" else controls
-        columns, interval = interval_columns(tile_effect(mutants, controls, divisor))
         folds = {}
         for best in ("max", "min"):
             fold = mean_interval(fold_over_best(mutants, best))
@@ -94,31 +85,40 @@ class DistanceResult(Result):
         return table
 
 
-def plan(locus: Locus, settings: Settings) -> list[Mutant]:
+def plan(locus: Locus, settings: Settings, counts: np.ndarray | None = None) -> list[Mutant]:
     """The wild type, the controls, then for each position, left to right, the CRE put there in each control.
+
+    Args:
+        locus, settings: what the test is of.
+        counts: shuffles for each position, int (positions,); None is what the settings start with.
 
     Raises:
         ValueError: a tile size that does not fit, or a CRE that can't be moved about (see `check_element`).
     """
     grid = TileGrid(locus.length, settings.tile_size)
     cre = check_element(*settings.cre, grid)
-    controls = [control(locus, settings.tile_size, settings.seed, replicate) for replicate in range(settings.shuffles)]
+    places = grid.context_tiles
+    counts = initial_counts(settings, len(places)) if counts is None else counts
+    controls = [control(locus, settings.tile_size, settings.seed, replicate) for replicate in range(counts.max())]
     return [
         Mutant(Background(locus.codes)),
         *map(Mutant, controls),
-        *(
-            Mutant(background, (piece(locus.codes, cre, at=position.start),))
-            for position in grid.context_tiles
-            for background in controls
-        ),
+        *(Mutant(controls[r], (piece(locus.codes, cre, at=places[p].start),)) for p, r in pairs(counts)),
     ]
 
 
 def summarise(
-    locus: Locus, settings: Settings, tracks: pd.DataFrame, activity: np.ndarray, provenance: dict[str, Any]
+    locus: Locus,
+    settings: Settings,
+    tracks: pd.DataFrame,
+    activity: np.ndarray,
+    provenance: dict[str, Any],
+    counts: np.ndarray | None = None,
 ) -> DistanceResult:
-    """Part the predictions of `plan`, activity (1 + shuffles + positions * shuffles, tracks)."""
-    return DistanceResult(locus, settings, tracks, provenance, *part_controls(activity, settings.shuffles))
+    """Part the predictions of `plan`, activity (mutants, tracks)."""
+    places = TileGrid(locus.length, settings.tile_size).context_tiles
+    counts = initial_counts(settings, len(places)) if counts is None else counts
+    return DistanceResult(locus, settings, tracks, provenance, *part_controls(activity, counts))
 
 
 def run(
@@ -127,8 +127,10 @@ def run(
     *,
     cre: tuple[int, int],
     tile_size: int = 5000,
-    shuffles: int = 10,
+    shuffles: int | str = 10,
     seed: int = 0,
+    half_width: float = 0.05,
+    budget: int = 50,
     on_progress: OnProgress | None = None,
     cancel: Cancel | None = None,
 ) -> DistanceResult:
@@ -139,6 +141,14 @@ def run(
 
     The other arguments and errors are those of `necessity.run`.
     """
-    settings = Settings(tile_size=tile_size, shuffles=shuffles, seed=seed, cre=tuple(cre))
-    mutants = plan(locus, settings)
-    return execute(DistanceResult.test, predict, locus, settings, mutants, summarise, on_progress, cancel)
+    settings = Settings(
+        tile_size=tile_size, shuffles=shuffles, seed=seed, half_width=half_width, budget=budget, cre=tuple(cre)
+    )
+
+    def run_with(counts: np.ndarray) -> DistanceResult:
+        conclude = partial(summarise, counts=counts)
+        mutants = plan(locus, settings, counts)
+        return execute(DistanceResult.test, predict, locus, settings, mutants, conclude, on_progress, cancel)
+
+    places = TileGrid(locus.length, settings.tile_size).context_tiles
+    return spend(predict, settings, len(places), run_with, DistanceResult.samples)

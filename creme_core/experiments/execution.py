@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from creme_core.experiments.replicates import scatter
 from creme_core.experiments.result import Result, Settings, provenance
 from creme_core.locus import Locus
 from creme_core.mutant import Mutant
@@ -43,14 +44,16 @@ def execute(
     return conclude(predict.predict(mutants, None if on_progress is None else report, cancel))
 
 
-def part_controls(activity: np.ndarray, shuffles: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Part predictions that come as wild type, one control a shuffle, then every unit's shuffles.
+def part_controls(activity: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Part predictions that come as wild type, one control a replicate, then every unit's replicates.
 
     Args:
-        activity: (1 + shuffles + units * shuffles, tracks).
+        activity: (1 + most replicates + sum of counts, tracks).
+        counts: replicates of each unit, int (units,).
 
     Returns:
-        Copies: wild type (tracks,), controls (shuffles, tracks), mutants (units, shuffles, tracks).
+        Copies: wild type (tracks,), controls (most replicates, tracks), mutants (units, most replicates, tracks), NaN
+        where a unit has fewer.
     """
-    controls, mutants = np.split(activity[1:].copy(), [shuffles])
-    return activity[0].copy(), controls, mutants.reshape(-1, shuffles, activity.shape[-1])
+    controls, mutants = np.split(activity[1:], [int(counts.max())])
+    return activity[0].copy(), controls.copy(), scatter(mutants, counts)

@@ -1,6 +1,7 @@
 """Necessity Test: shuffle one tile at a time and see what the gene loses (paper, Methods, Necessity Test)."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,7 +10,9 @@ import pandas as pd
 from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs, classify_tile, crosses, shuffle_effect
 from creme_core.experiments.execution import OnProgress, execute
 from creme_core.experiments.perturbations import shuffled_tile
-from creme_core.experiments.result import Result, Settings, interval_columns, tile_columns
+from creme_core.experiments.replicates import ReplicatedSettings as Settings
+from creme_core.experiments.replicates import initial_counts, pairs, scatter, spend
+from creme_core.experiments.result import Result, interval_columns, tile_columns
 from creme_core.locus import Locus
 from creme_core.mutant import Background, Mutant
 from creme_core.predictor import Cancel, Predictor
@@ -27,6 +30,7 @@ class NecessityResult(Result):
     """
 
     test: ClassVar[str] = "necessity"
+    settings_type: ClassVar[type] = Settings
 
     mutant_activity: np.ndarray = field(repr=False)
 
@@ -34,6 +38,10 @@ class NecessityResult(Result):
     def tiles(self) -> tuple[Tile, ...]:
         """The tiles that were shuffled, left to right."""
         return self.grid.context_tiles
+
+    def samples(self, readout: str | int) -> np.ndarray:
+        """The effect of each shuffle: float64 (context tiles, shuffles), NaN where there is none."""
+        return shuffle_effect(self.wild_type(readout), self._readout(self.mutant_activity, readout))
 
     def effects(self, readout: str | int, cutoffs: Cutoffs = ENFORMER_CUTOFFS) -> pd.DataFrame:
         """One row a context tile, left to right.
@@ -46,8 +54,7 @@ class NecessityResult(Result):
         Raises:
             ValueError: an unknown readout.
         """
-        samples = shuffle_effect(self.wild_type(readout), self._readout(self.mutant_activity, readout))
-        columns, interval = interval_columns(samples)
+        columns, interval = interval_columns(self.samples(readout), self.settings.pilot)
         return pd.DataFrame(
             tile_columns(self.locus, self.grid, self.tiles)
             | columns
@@ -65,30 +72,38 @@ def _nearest_first(grid: TileGrid) -> list[int]:
     return sorted(range(len(tiles)), key=lambda i: (abs(tiles[i].centre - grid.tss_tile.centre), i))
 
 
-def plan(locus: Locus, settings: Settings) -> list[Mutant]:
+def plan(locus: Locus, settings: Settings, counts: np.ndarray | None = None) -> list[Mutant]:
     """The wild type, then for each context tile from the TSS outwards its shuffles.
+
+    Args:
+        locus, settings: what the test is of.
+        counts: shuffles of each context tile, int (tiles,); None is what the settings start with.
 
     Raises:
         ValueError: a tile size that does not fit the window.
     """
     grid = TileGrid(locus.length, settings.tile_size)
-    wild_type = Background(locus.codes)
     tiles = grid.context_tiles
+    counts = initial_counts(settings, len(tiles)) if counts is None else counts
+    wild_type = Background(locus.codes)
     return [Mutant(wild_type)] + [
-        Mutant(wild_type, (shuffled_tile(locus.codes, tiles[i], settings.seed, replicate),))
-        for i in _nearest_first(grid)
-        for replicate in range(settings.shuffles)
+        Mutant(wild_type, (shuffled_tile(locus.codes, tiles[tile], settings.seed, replicate),))
+        for tile, replicate in pairs(counts, _nearest_first(grid))
     ]
 
 
 def summarise(
-    locus: Locus, settings: Settings, tracks: pd.DataFrame, activity: np.ndarray, provenance: dict[str, Any]
+    locus: Locus,
+    settings: Settings,
+    tracks: pd.DataFrame,
+    activity: np.ndarray,
+    provenance: dict[str, Any],
+    counts: np.ndarray | None = None,
 ) -> NecessityResult:
-    """Lay out the predictions of `plan`, activity (1 + tiles * shuffles, tracks), by tile and shuffle."""
+    """Lay out the predictions of `plan`, activity (mutants, tracks), by tile and shuffle."""
     grid = TileGrid(locus.length, settings.tile_size)
-    by_plan = activity[1:].reshape(len(grid.context_tiles), settings.shuffles, activity.shape[-1])
-    mutant_activity = np.empty_like(by_plan)
-    mutant_activity[_nearest_first(grid)] = by_plan
+    counts = initial_counts(settings, len(grid.context_tiles)) if counts is None else counts
+    mutant_activity = scatter(activity[1:], counts, _nearest_first(grid))
     return NecessityResult(locus, settings, tracks, provenance, activity[0].copy(), mutant_activity)
 
 
@@ -97,8 +112,10 @@ def run(
     locus: Locus,
     *,
     tile_size: int = 5000,
-    shuffles: int = 10,
+    shuffles: int | str = 10,
     seed: int = 0,
+    half_width: float = 0.05,
+    budget: int = 50,
     on_progress: OnProgress | None = None,
     cancel: Cancel | None = None,
 ) -> NecessityResult:
@@ -107,7 +124,8 @@ def run(
     Args:
         predict: the model and its store.
         locus: the window; its length must be the model's input length.
-        tile_size, shuffles, seed: see Settings.
+        tile_size, seed: see Settings.
+        shuffles: of each tile; "auto" adds them tile by tile (see `replicates`), by half_width and budget.
         on_progress: called after each batch with a Progress whose `result` is the partial NecessityResult.
         cancel: anything with is_set(), looked at before each batch.
 
@@ -115,6 +133,12 @@ def run(
         ValueError: settings out of range, a tile size that does not fit, a locus of another length.
         Cancelled: when cancel was set.
     """
-    settings = Settings(tile_size=tile_size, shuffles=shuffles, seed=seed)
-    mutants = plan(locus, settings)
-    return execute(NecessityResult.test, predict, locus, settings, mutants, summarise, on_progress, cancel)
+    settings = Settings(tile_size=tile_size, shuffles=shuffles, seed=seed, half_width=half_width, budget=budget)
+
+    def run_with(counts: np.ndarray) -> NecessityResult:
+        conclude = partial(summarise, counts=counts)
+        mutants = plan(locus, settings, counts)
+        return execute(NecessityResult.test, predict, locus, settings, mutants, conclude, on_progress, cancel)
+
+    tiles = TileGrid(locus.length, settings.tile_size).context_tiles
+    return spend(predict, settings, len(tiles), run_with, NecessityResult.samples)

@@ -202,8 +202,8 @@ def tile_columns(locus: Locus, grid: TileGrid, tiles: tuple[Tile, ...]) -> dict[
     }
 
 
-def interval_columns(samples: np.ndarray) -> tuple[dict[str, np.ndarray], Interval]:
+def interval_columns(samples: np.ndarray, pilot: int | None = None) -> tuple[dict[str, np.ndarray], Interval]:
     """Mean over the last axis with its uncertainty, as the columns effect, sem, ci_low, ci_high, and as it is."""
-    interval = mean_interval(samples)
+    interval = mean_interval(samples, pilot=pilot)
     columns = {"effect": interval.mean, "sem": interval.sem, "ci_low": interval.low, "ci_high": interval.high}
     return columns, interval

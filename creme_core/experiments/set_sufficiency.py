@@ -104,7 +104,8 @@ def summarise(
     locus: Locus, settings: Settings, tracks: pd.DataFrame, activity: np.ndarray, provenance: dict[str, Any]
 ) -> SetSufficiencyResult:
     """Part the predictions of `plan`, activity (1 + shuffles + tiles * shuffles, tracks)."""
-    return SetSufficiencyResult(locus, settings, tracks, provenance, *part_controls(activity, settings.shuffles))
+    counts = np.full(len(settings.tiles), settings.shuffles)
+    return SetSufficiencyResult(locus, settings, tracks, provenance, *part_controls(activity, counts))
 
 
 def run(

@@ -1,28 +1,29 @@
 """Sufficiency Test: one tile and the TSS tile in an otherwise shuffled window (paper, Methods, Sufficiency Test)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs, classify_tile, crosses, mean_interval, tile_effect
-from creme_core.experiments.context import context_table
+from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs, classify_tile, crosses, mean_interval
+from creme_core.experiments.embedded import EmbeddedResult
 from creme_core.experiments.execution import OnProgress, execute, part_controls
 from creme_core.experiments.perturbations import control, piece
-from creme_core.experiments.result import Result, Settings, check_choice, interval_columns, tile_columns
+from creme_core.experiments.replicates import ReplicatedSettings as Settings
+from creme_core.experiments.replicates import initial_counts, pairs, spend
+from creme_core.experiments.result import interval_columns, tile_columns
 from creme_core.locus import Locus
 from creme_core.mutant import Background, Mutant
 from creme_core.predictor import Cancel, Predictor
 from creme_core.tiles import Tile, TileGrid
 
-__all__ = ["NORMALISATIONS", "Settings", "SufficiencyResult", "plan", "run", "summarise"]
-
-NORMALISATIONS = ("auto", "wild_type", "control")
+__all__ = ["Settings", "SufficiencyResult", "plan", "run", "summarise"]
 
 
 @dataclass(frozen=True, eq=False)
-class SufficiencyResult(Result):
+class SufficiencyResult(EmbeddedResult):
     """Result of the Sufficiency Test.
 
     Attributes:
@@ -31,18 +32,12 @@ class SufficiencyResult(Result):
     """
 
     test: ClassVar[str] = "sufficiency"
-
-    control_activity: np.ndarray = field(repr=False)
-    mutant_activity: np.ndarray = field(repr=False)
+    settings_type: ClassVar[type] = Settings
 
     @property
     def tiles(self) -> tuple[Tile, ...]:
         """The tiles that were embedded, left to right."""
         return self.grid.context_tiles
-
-    def context(self, readout: str | int, cutoffs: Cutoffs = ENFORMER_CUTOFFS) -> pd.DataFrame:
-        """The Context Dependence Test's table: its mutants are this test's controls, so it comes for free."""
-        return context_table(self.wild_type(readout), self._readout(self.control_activity, readout), cutoffs)
 
     def effects(
         self, readout: str | int, cutoffs: Cutoffs = ENFORMER_CUTOFFS, normalisation: str = "auto"
@@ -62,18 +57,8 @@ class SufficiencyResult(Result):
         Raises:
             ValueError: an unknown readout or normalisation.
         """
-        check_choice("normalisation", normalisation, NORMALISATIONS)
-        wild_type = self.wild_type(readout)
-        controls = self._readout(self.control_activity, readout)
-        mutants = self._readout(self.mutant_activity, readout)
-        if normalisation == "auto":
-            enhancing = self.context(readout, cutoffs)["call"].iloc[0] == "enhancing"
-            normalisation = "wild_type" if enhancing else "control"
-        samples = {
-            "wild_type": tile_effect(mutants, controls, wild_type),
-            "control": tile_effect(mutants, controls, controls),
-        }
-        columns, interval = interval_columns(samples[normalisation])
+        normalisation = self.normalisation(readout, cutoffs, normalisation)
+        columns, interval = interval_columns(self.samples(readout, cutoffs, normalisation), self.settings.pilot)
         return pd.DataFrame(
             tile_columns(self.locus, self.grid, self.tiles)
             | columns
@@ -81,33 +66,45 @@ class SufficiencyResult(Result):
                 "n": interval.n,
                 "call": classify_tile(interval.mean, cutoffs),
                 "uncertain": crosses(interval, cutoffs.tile),
-                "over_wild_type": mean_interval(samples["wild_type"]).mean,
-                "over_control": mean_interval(samples["control"]).mean,
+                "over_wild_type": mean_interval(self.samples(readout, cutoffs, "wild_type")).mean,
+                "over_control": mean_interval(self.samples(readout, cutoffs, "control")).mean,
                 "normalisation": normalisation,
             }
         )
 
 
-def plan(locus: Locus, settings: Settings) -> list[Mutant]:
+def plan(locus: Locus, settings: Settings, counts: np.ndarray | None = None) -> list[Mutant]:
     """The wild type, the controls, then for each context tile, left to right, its mutants.
+
+    Args:
+        locus, settings: what the test is of.
+        counts: shuffles for each context tile, int (tiles,); None is what the settings start with.
 
     Raises:
         ValueError: a tile size that does not fit the window.
     """
     tiles = TileGrid(locus.length, settings.tile_size).context_tiles
-    controls = [control(locus, settings.tile_size, settings.seed, replicate) for replicate in range(settings.shuffles)]
+    counts = initial_counts(settings, len(tiles)) if counts is None else counts
+    controls = [control(locus, settings.tile_size, settings.seed, replicate) for replicate in range(counts.max())]
     return [
         Mutant(Background(locus.codes)),
         *map(Mutant, controls),
-        *(Mutant(background, (piece(locus.codes, tile),)) for tile in tiles for background in controls),
+        *(Mutant(controls[r], (piece(locus.codes, tiles[t]),)) for t, r in pairs(counts)),
     ]
 
 
 def summarise(
-    locus: Locus, settings: Settings, tracks: pd.DataFrame, activity: np.ndarray, provenance: dict[str, Any]
+    locus: Locus,
+    settings: Settings,
+    tracks: pd.DataFrame,
+    activity: np.ndarray,
+    provenance: dict[str, Any],
+    counts: np.ndarray | None = None,
 ) -> SufficiencyResult:
-    """Part the predictions of `plan`, activity (1 + shuffles + tiles * shuffles, tracks)."""
-    return SufficiencyResult(locus, settings, tracks, provenance, *part_controls(activity, settings.shuffles))
+    """Part the predictions of `plan`, activity (mutants, tracks)."""
+    tiles = TileGrid(locus.length, settings.tile_size).context_tiles
+    counts = initial_counts(settings, len(tiles)) if counts is None else counts
+    return SufficiencyResult(locus, settings, tracks, provenance, *part_controls(activity, counts))
 
 
 def run(
@@ -115,8 +112,10 @@ def run(
     locus: Locus,
     *,
     tile_size: int = 5000,
-    shuffles: int = 10,
+    shuffles: int | str = 10,
     seed: int = 0,
+    half_width: float = 0.05,
+    budget: int = 50,
     on_progress: OnProgress | None = None,
     cancel: Cancel | None = None,
 ) -> SufficiencyResult:
@@ -124,6 +123,12 @@ def run(
 
     Arguments and errors are those of `necessity.run`.
     """
-    settings = Settings(tile_size=tile_size, shuffles=shuffles, seed=seed)
-    mutants = plan(locus, settings)
-    return execute(SufficiencyResult.test, predict, locus, settings, mutants, summarise, on_progress, cancel)
+    settings = Settings(tile_size=tile_size, shuffles=shuffles, seed=seed, half_width=half_width, budget=budget)
+
+    def run_with(counts: np.ndarray) -> SufficiencyResult:
+        conclude = partial(summarise, counts=counts)
+        mutants = plan(locus, settings, counts)
+        return execute(SufficiencyResult.test, predict, locus, settings, mutants, conclude, on_progress, cancel)
+
+    tiles = TileGrid(locus.length, settings.tile_size).context_tiles
+    return spend(predict, settings, len(tiles), run_with, SufficiencyResult.samples)

@@ -154,7 +154,7 @@ def test_the_locus_is_untouched(toy_model, toy_locus):
 def test_provenance_says_what_repeats_the_run(toy_model, toy_locus):
     provenance = necessity.run(Predictor(toy_model), toy_locus, tile_size=10, shuffles=2, seed=9).provenance
     assert provenance["test"] == "necessity"
-    assert provenance["settings"] == {"tile_size": 10, "shuffles": 2, "seed": 9}
+    assert provenance["settings"] == {"tile_size": 10, "shuffles": 2, "seed": 9, "half_width": 0.05, "budget": 50}
     assert provenance["seed"] == 9
     assert provenance["model"] == {"name": "toy", "fingerprint": "toy-1", "precision": "float32"}
     assert provenance["sequence_digest"] == toy_locus.digest
