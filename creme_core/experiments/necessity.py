@@ -1,7 +1,7 @@
 """Necessity Test: shuffle one tile at a time and see what the gene loses (paper, Methods, Necessity Test)."""
 
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,7 +9,7 @@ import pandas as pd
 
 from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs, classify_tile, crosses, shuffle_effect
 from creme_core.experiments.execution import OnProgress, execute
-from creme_core.experiments.perturbations import shuffled_tile
+from creme_core.experiments.perturbations import can_be_shuffled, shuffled_tile
 from creme_core.experiments.replicates import ReplicatedSettings as Settings
 from creme_core.experiments.replicates import initial_counts, pairs, scatter, spend
 from creme_core.experiments.result import Result, interval_columns, tile_columns
@@ -39,6 +39,22 @@ class NecessityResult(Result):
         """The tiles that were shuffled, left to right."""
         return self.grid.context_tiles
 
+    @cached_property
+    def testable(self) -> tuple[bool, ...]:
+        """Whether each tile has a shuffle that differs from it; where it has none, its effect of 0 says nothing."""
+        return tuple(can_be_shuffled(self.locus.codes, tile) for tile in self.tiles)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Plain sentences on tiles that the test can say nothing about."""
+        still = [f"{tile.start:,}" for tile, testable in zip(self.tiles, self.testable, strict=True) if not testable]
+        if not still:
+            return ()
+        which = "The tile that starts at" if len(still) == 1 else f"The {len(still)} tiles that start at"
+        return (
+            f"{which} {', '.join(still)} of the window cannot be shuffled into anything else, so nothing is tested.",
+        )
+
     def samples(self, readout: str | int) -> np.ndarray:
         """The effect of each shuffle: float64 (context tiles, shuffles), NaN where there is none."""
         return shuffle_effect(self.wild_type(readout), self._readout(self.mutant_activity, readout))
@@ -49,7 +65,7 @@ class NecessityResult(Result):
         Returns:
             DataFrame with the columns of `tile_columns`, then effect (mean over shuffles of (WT - MUT) / WT), sem,
             ci_low, ci_high (95%), n (shuffles so far), call, uncertain (the interval holds a cut-off of the call, or
-            is unknown).
+            is unknown), testable (whether a shuffle of the tile can differ from it).
 
         Raises:
             ValueError: an unknown readout.
@@ -62,6 +78,7 @@ class NecessityResult(Result):
                 "n": interval.n,
                 "call": classify_tile(interval.mean, cutoffs),
                 "uncertain": crosses(interval, cutoffs.tile),
+                "testable": self.testable,
             }
         )
 

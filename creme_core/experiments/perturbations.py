@@ -9,7 +9,10 @@ from creme_core.mutant import Background, Edit
 from creme_core.shuffle import dinucleotide_shuffle, shuffle_rng
 from creme_core.tiles import Tile, TileGrid
 
-__all__ = ["check_element", "control", "piece", "shuffled_tile"]
+__all__ = ["can_be_shuffled", "check_element", "control", "piece", "shuffled_tile"]
+
+# A tile whose first few shuffles all give it back is taken for one that has no other order.
+PROBES = 3
 
 
 def piece(codes: np.ndarray, tile: Tile, at: int | None = None) -> Edit:
@@ -21,6 +24,14 @@ def shuffled_tile(codes: np.ndarray, tile: Tile, seed: int, replicate: int) -> E
     """The edit that shuffles one tile of a window codes (length,)."""
     rng = shuffle_rng(seed, tile.start, tile.end, replicate)
     return Edit(tile.start, dinucleotide_shuffle(codes[tile.start : tile.end], rng))
+
+
+def can_be_shuffled(codes: np.ndarray, tile: Tile) -> bool:
+    """Whether a shuffle of a tile can differ from it; one letter (N, say) or a plain repeat has no other order."""
+    own = codes[tile.start : tile.end]
+    if (own == own[0]).all():
+        return False
+    return any((shuffled_tile(codes, tile, seed=0, replicate=r).codes != own).any() for r in range(PROBES))
 
 
 def control(locus: Locus, tile_size: int, seed: int, replicate: int) -> Background:

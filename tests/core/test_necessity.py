@@ -192,3 +192,18 @@ def test_a_locus_of_another_length_is_refused(toy_model):
     locus = Locus("G", "G", "chrT", 125, "+", 100, 150, encode("ACGTA" * 10))
     with pytest.raises(ValueError, match="50 bp was given to toy, which takes 40 bp"):
         necessity.run(Predictor(toy_model), locus, tile_size=10)
+
+
+@pytest.mark.parametrize("text", ["N" * 10, "A" * 10, "ACACACACAC"])
+def test_a_tile_that_no_shuffle_changes_is_marked(scripted_model, text):
+    codes = encode("ACGTTGCAACCGATTACAGGTCAGC" + text + "GACTA")
+    locus = Locus("G", "G", "chrT", 120, "+", 100, 140, codes)
+    result = necessity.run(Predictor(scripted_model(40, lambda codes: 10.0)), locus, tile_size=10, shuffles=3)
+    assert result.effects("K562")["testable"].tolist() == [True, False]
+    assert result.notes == (
+        "The tile that starts at 25 of the window cannot be shuffled into anything else, so nothing is tested.",
+    )
+
+
+def test_nothing_is_noted_where_every_tile_can_be_shuffled(toy_model, toy_locus):
+    assert necessity.run(Predictor(toy_model), toy_locus, tile_size=10, shuffles=2).notes == ()
