@@ -1,0 +1,1 @@
+"""CREME in a browser: a Streamlit dashboard over creme_core."""

@@ -1,0 +1,52 @@
+"""What the operator says after `--`: `streamlit run dashboard/app.py -- --fasta genome.fa --genes genes.gtf`."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+__all__ = ["Options", "parse_options"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Files named by the person who started the dashboard; a visitor of the page can't name any.
+
+    Attributes:
+        fasta, genes: the genome and gene table of a second source, named "fasta"; both or neither.
+        store: the file that predictions are kept in; in memory where it is None.
+    """
+
+    fasta: Path | None = None
+    genes: Path | None = None
+    store: Path | None = None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the sources on offer, the default first."""
+        return ("demo",) if self.fasta is None else ("demo", "fasta")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises instead of ending the process: the page, not the terminal, has to say what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"The command line of the dashboard can't be read: {message}.")
+
+
+def parse_options(arguments: Sequence[str]) -> Options:
+    """Read the arguments after `--`.
+
+    Raises:
+        ValueError: an unknown argument, one without its value, or --fasta without --genes.
+    """
+    parser = _Parser(prog="app.py", allow_abbrev=False, add_help=False)
+    parser.add_argument("--fasta", type=Path)
+    parser.add_argument("--genes", type=Path)
+    parser.add_argument("--store", type=Path)
+    options = Options(**vars(parser.parse_args(arguments)))
+    if (options.fasta is None) != (options.genes is None):
+        given, missing = ("--fasta", "--genes") if options.genes is None else ("--genes", "--fasta")
+        raise ValueError(f"The dashboard was given {given} without {missing}; a source of one's own needs both.")
+    return options

@@ -1,0 +1,1 @@
+"""Pages and their panels: widgets in, pictures out."""

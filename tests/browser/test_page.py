@@ -1,0 +1,152 @@
+"""The page as a newcomer uses it: a real server, a real Chromium, bars read back from the drawn chart."""
+
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import creme_core as creme
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PATIENCE = 120_000  # ms; on two idle cores nothing takes a tenth of it
+READ_BARS = """() => {
+    const chart = document.querySelector('.js-plotly-plot');
+    return chart && chart.data ? Array.from(chart.data[0].y) : [];
+}"""
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the path"),
+]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """Address of a dashboard started by the command of the README, on a free port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py"]
+    command += ["--server.port", str(port), "--server.headless", "true"]
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    with open(log, "w") as output, subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output) as server:
+        try:
+            await_health(f"http://127.0.0.1:{port}/_stcore/health", server, log)
+            yield f"http://127.0.0.1:{port}/"
+        finally:
+            server.terminate()
+            try:
+                server.wait(10)
+            except subprocess.TimeoutExpired:
+                server.kill()
+
+
+def await_health(url, server, log):
+    for _ in range(600):
+        assert server.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                assert answer.status == 200
+                return
+        except urllib.error.URLError:
+            try:
+                server.wait(0.1)
+            except subprocess.TimeoutExpired:
+                continue
+    pytest.fail(f"The dashboard did not start: {log.read_text()}")
+
+
+@pytest.fixture
+def page():
+    """An empty browser tab; requests to anywhere but this machine fail the test."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    outside = []
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        tab = browser.new_page(viewport={"width": 1280, "height": 1000})
+        tab.set_default_timeout(PATIENCE)
+        tab.on("request", lambda request: outside.append(request.url) if "127.0.0.1" not in request.url else None)
+        yield tab
+        browser.close()
+    assert [url for url in outside if url.startswith("http")] == []
+
+
+def choose(page, label, text):
+    """Type into a drop-down list and take what it offers."""
+    box = page.get_by_role("combobox", name=label)
+    box.click()
+    box.fill(text)
+    page.get_by_role("option").filter(has_text=text).first.click()
+
+
+def bars_when(page, condition):
+    """The bars, once the chart fulfils a condition in JavaScript on `bars`."""
+    page.wait_for_function(f"() => {{ const bars = ({READ_BARS})(); return {condition}; }}")
+    return np.array(page.evaluate(READ_BARS), dtype=float)
+
+
+def test_a_newcomer_runs_a_necessity_test_and_sees_the_engine_s_numbers(address, page):
+    page.goto(address)
+    choose(page, "Gene", "MINUS1")
+    shuffles = page.get_by_role("spinbutton", name="Shuffles")
+    shuffles.fill("2")
+    shuffles.press("Enter")
+    page.get_by_text("77 sequences to predict").wait_for()
+    page.get_by_role("button", name="Run the Necessity Test").click()
+    page.get_by_text("77 sequences in").wait_for()
+    drawn = bars_when(page, "bars.length === 38 && bars.every(Number.isFinite)")
+
+    source, model = creme.open_source("demo"), creme.load_model("demo")
+    locus = source.locus("MINUS1", length=model.input_length)
+    result = creme.necessity(creme.Predictor(model), locus, shuffles=2)
+    assert np.allclose(drawn, result.effects("K562")["effect"], atol=1e-4)
+    assert np.abs(drawn).max() > 0.3  # the bars have something to show
+
+    choose(page, "Cell line", "PC-3")
+    page.get_by_text("Predicted activity, PC-3").wait_for()
+    other = result.effects("PC-3")["effect"].to_numpy()
+    tallest = int(np.abs(other - drawn).argmax())
+    redrawn = bars_when(page, f"Math.abs(bars[{tallest}] - ({other[tallest]})) < 1e-4")
+    assert np.allclose(redrawn, other, atol=1e-4)
+
+    page.wait_for_url(lambda url: "gene=MINUS1" in url and "cell_line=PC-3" in url and "shuffles=2" in url)
+    text = page.locator("body").inner_text()
+    assert "Traceback" not in text
+    assert "Error" not in text
+
+
+def test_clicking_a_bar_chooses_its_tile(address, page):
+    page.goto(f"{address}?gene=SOLO1&shuffles=2&truth=1")
+    page.get_by_role("button", name="Run the Necessity Test").click()
+    page.get_by_text("77 sequences in").wait_for()
+    bars_when(page, "bars.length === 38 && bars.every(Number.isFinite)")
+    highest = int(np.argmax(page.evaluate(READ_BARS)))
+    page.locator(".js-plotly-plot .bars").first.locator(".point path").nth(highest).click(force=True)
+    tile = highest if highest < 19 else highest + 1  # the TSS tile has a number but no bar
+    page.wait_for_url(lambda url: f"tile={tile}" in url)
+    page.get_by_text(f"Tile {tile}", exact=True).first.wait_for()
+
+
+def test_a_garbage_link_is_said_plainly(address, page):
+    page.goto(f"{address}?gene=NOSUCHGENE&shuffles=-3&%3Cscript%3E=1")
+    page.get_by_text("No gene 'NOSUCHGENE'").wait_for()
+    page.get_by_text("10 is used").wait_for()
+    assert "Traceback" not in page.locator("body").inner_text()

@@ -1,0 +1,47 @@
+"""Small loci, results and a toy model for the dashboard's tests."""
+
+import numpy as np
+import pytest
+
+from creme_core.experiments import context, necessity
+from creme_core.locus import Locus
+from tests.dashboard.toy import TRACKS
+
+
+@pytest.fixture
+def make_locus():
+    """A 49 bp window, chr7:996-1045 (0-based half-open), whose TSS is the base at 1020 on either strand."""
+
+    def make(strand="+"):
+        return Locus("GENE", "ENSG1", "chr7", 1020, strand, 996, 1045, np.arange(49, dtype=np.uint8) % 4)
+
+    return make
+
+
+@pytest.fixture
+def make_necessity(make_locus):
+    """A Necessity Test of three context tiles of 10 bp (one upstream, two downstream), two shuffles and five tracks.
+
+    The wild type is 10 on every track; activity (3, 2) is what the shuffles give on track 0, which is K562.
+    """
+
+    def make(activity, strand="+"):
+        whole = np.full((7, 5), 10.0, dtype=np.float32)
+        whole[1:, 0] = np.asarray(activity, dtype=np.float32).reshape(-1)
+        settings = necessity.Settings(tile_size=10, shuffles=2)
+        return necessity.summarise(make_locus(strand), settings, TRACKS, whole, {"test": "necessity"})
+
+    return make
+
+
+@pytest.fixture
+def make_context(make_locus):
+    """A Context Dependence Test whose wild type is 10 in K562, with given mutant activities."""
+
+    def make(mutants):
+        whole = np.full((1 + len(mutants), 5), 10.0, dtype=np.float32)
+        whole[1:, 0] = mutants
+        settings = context.Settings(tile_size=10, shuffles=len(mutants))
+        return context.summarise(make_locus(), settings, TRACKS, whole, {"test": "context_dependence"})
+
+    return make
