@@ -1,0 +1,1 @@
+"""The demo world: a synthetic genome with planted regulatory elements, and the network trained on its grammar."""
