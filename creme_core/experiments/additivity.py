@@ -13,6 +13,7 @@ from creme_core.effects import (
     additive_model,
     classify_additivity,
     classify_multiplicativity,
+    classify_tile,
     mean_squared_error,
     multiplicative_model,
 )
@@ -30,6 +31,8 @@ class Additivity:
         additive_error, multiplicative_error: mean squared errors of the models over the rounds.
         additive_class: superadditive, subadditive, additive, unclassified, or "" where not defined.
         multiplicative_class: multiplicative, non-multiplicative, or "".
+        missing: tiles, oriented (start, end), that matter alone by the tile cut-offs but are not among the rounds, so
+            that the classes may still change with more of them.
     """
 
     trajectory: pd.DataFrame
@@ -37,6 +40,7 @@ class Additivity:
     multiplicative_error: float
     additive_class: str
     multiplicative_class: str
+    missing: tuple[tuple[int, int], ...]
 
 
 def compare(
@@ -71,5 +75,16 @@ def compare(
         additive_error=mean_squared_error(greedy, additive),
         multiplicative_error=mean_squared_error(greedy, multiplicative),
         additive_class=classify_additivity(greedy, additive, cutoffs),
+        missing=_missing(result, readout, len(table), cutoffs),
         multiplicative_class=classify_multiplicativity(greedy, multiplicative, result.settings.search, cutoffs),
     )
+
+
+def _missing(
+    result: InteractionResult, readout: str | int | None, rounds: int, cutoffs: Cutoffs
+) -> tuple[tuple[int, int], ...]:
+    """Tiles with an effect of their own that the rounds looked at do not hold."""
+    fixed = set(result.chosen[:rounds].tolist())
+    calls = classify_tile(1 - result.singles(readout), cutoffs)
+    wanted = result.settings.search
+    return tuple((tile.start, tile.end) for i, tile in enumerate(result.tiles) if calls[i] == wanted and i not in fixed)

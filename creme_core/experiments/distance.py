@@ -27,6 +27,10 @@ class Settings(ReplicatedSettings):
 
     cre: tuple[int, int]
 
+    def __post_init__(self):
+        super().__post_init__()
+        self._check_interval("cre")
+
 
 @dataclass(frozen=True, eq=False)
 class DistanceResult(EmbeddedResult):
@@ -142,7 +146,7 @@ def run(
     The other arguments and errors are those of `necessity.run`.
     """
     settings = Settings(
-        tile_size=tile_size, shuffles=shuffles, seed=seed, half_width=half_width, budget=budget, cre=tuple(cre)
+        tile_size=tile_size, shuffles=shuffles, seed=seed, half_width=half_width, budget=budget, cre=cre
     )
 
     def run_with(counts: np.ndarray) -> DistanceResult:

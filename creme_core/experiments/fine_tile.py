@@ -47,6 +47,7 @@ class Settings(shared.Settings):
 
     def __post_init__(self):
         super().__post_init__()
+        self._check_interval("cre")
         check_choice("search", self.search, SEARCHES)
         for name, lowest in (("coarse", MINIMUM_TILE_SIZE), ("fine", MINIMUM_TILE_SIZE), ("step", 1)):
             self._check_whole(name, lowest)
@@ -207,7 +208,7 @@ def run(
         tile_size=tile_size,
         shuffles=shuffles,
         seed=seed,
-        cre=tuple(cre),
+        cre=cre,
         readout=readout,
         search=search,
         coarse=coarse,

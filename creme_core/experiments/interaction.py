@@ -72,6 +72,12 @@ class InteractionResult(Result):
         """The tiles in the order they were fixed, oriented (start, end), 0-based half-open."""
         return [(self.tiles[i].start, self.tiles[i].end) for i in self.chosen]
 
+    def singles(self, readout: str | int | None = None) -> np.ndarray:
+        """Fold over wild type with each tile shuffled alone: float64 (context tiles,), left to right."""
+        readout = self.settings.readout if readout is None else readout
+        activity = self._readout(self.single_activity, readout)
+        return mean_interval(fold_change(activity, self.wild_type(readout))).mean
+
     def effects(self, readout: str | int | None = None) -> pd.DataFrame:
         """One row a round.
 
@@ -89,7 +95,6 @@ class InteractionResult(Result):
         readout = self.settings.readout if readout is None else readout
         wild_type = self.wild_type(readout)
         fold = mean_interval(fold_change(self._readout(self.mutant_activity, readout), wild_type))
-        single = mean_interval(fold_change(self._readout(self.single_activity, readout), wild_type)).mean
         table = tile_columns(self.locus, self.grid, tuple(self.tiles[i] for i in self.chosen))
         return pd.DataFrame(
             {"round": np.arange(1, len(self.chosen) + 1)}
@@ -100,7 +105,7 @@ class InteractionResult(Result):
                 "ci_low": fold.low,
                 "ci_high": fold.high,
                 "n": fold.n,
-                "single": single[self.chosen],
+                "single": self.singles(readout)[self.chosen],
             }
         )
 

@@ -40,6 +40,7 @@ class Settings(shared.Settings):
 
     def __post_init__(self):
         super().__post_init__()
+        self._check_interval("cre")
         check_choice("search", self.search, SEARCHES)
         self._check_whole("copies", 1)
 
@@ -119,7 +120,7 @@ def run(
         Cancelled: when cancel was set.
     """
     settings = Settings(
-        tile_size=tile_size, shuffles=shuffles, seed=seed, cre=tuple(cre), readout=readout, search=search, copies=copies
+        tile_size=tile_size, shuffles=shuffles, seed=seed, cre=cre, readout=readout, search=search, copies=copies
     )
     grid = TileGrid(locus.length, settings.tile_size)
     element = check_element(*settings.cre, grid)

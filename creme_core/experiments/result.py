@@ -18,7 +18,7 @@ from creme_core.locus import Locus
 from creme_core.models.base import SequenceModel, resolve_readout
 from creme_core.tiles import Tile, TileGrid
 
-__all__ = ["Result", "Settings", "check_choice", "interval_columns", "provenance", "tile_columns"]
+__all__ = ["Result", "Settings", "check_choice", "interval_columns", "provenance", "tile_columns", "whole_interval"]
 
 MAXIMUM_SHUFFLES = 1000
 
@@ -53,6 +53,21 @@ class Settings:
         if value < lowest:
             raise ValueError(f"{name} is {value}; it must be {lowest} or more.")
         object.__setattr__(self, name, int(value))
+
+    def _check_interval(self, name: str) -> None:
+        object.__setattr__(self, name, whole_interval(name, getattr(self, name)))
+
+
+def whole_interval(name: str, value: Any) -> tuple[int, int]:
+    """An oriented interval as two plain whole numbers; ValueError when it is something else."""
+    try:
+        start, end = value
+    except (TypeError, ValueError):
+        start = end = None
+    for number in (start, end):
+        if isinstance(number, bool) or not isinstance(number, int | np.integer):
+            raise ValueError(f"{name} is {value!r}; it must be two whole numbers, start and end, 0-based half-open.")
+    return int(start), int(end)
 
 
 def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -13,7 +13,7 @@ from creme_core.effects import fold_change, mean_interval
 from creme_core.experiments import result as shared
 from creme_core.experiments.execution import OnProgress, execute, part_controls
 from creme_core.experiments.perturbations import check_element, control, piece
-from creme_core.experiments.result import Result
+from creme_core.experiments.result import Result, whole_interval
 from creme_core.locus import Locus
 from creme_core.mutant import Background, Mutant
 from creme_core.predictor import Cancel, Predictor
@@ -27,6 +27,11 @@ class Settings(shared.Settings):
     """Adds tiles: oriented intervals (start, end) of the window, 0-based half-open, in the order they are added."""
 
     tiles: tuple[tuple[int, int], ...]
+
+    def __post_init__(self):
+        super().__post_init__()
+        tiles = (whole_interval(f"Tile {i}", tile) for i, tile in enumerate(self.tiles, start=1))
+        object.__setattr__(self, "tiles", tuple(tiles))
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +132,6 @@ def run(
 
     The other arguments and errors are those of `necessity.run`.
     """
-    chosen = tuple(tuple(tile) for tile in tiles)
-    settings = Settings(tile_size=tile_size, shuffles=shuffles, seed=seed, tiles=chosen)
+    settings = Settings(tile_size=tile_size, shuffles=shuffles, seed=seed, tiles=tuple(tiles))
     mutants = plan(locus, settings)
     return execute(SetSufficiencyResult.test, predict, locus, settings, mutants, summarise, on_progress, cancel)

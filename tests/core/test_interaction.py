@@ -139,3 +139,13 @@ def test_a_comparison_may_look_at_the_first_rounds_only(scripted_model, locus):
     assert len(compare(result, rounds=2).trajectory) == 2
     with pytest.raises(ValueError, match="rounds is 7; the search has 1 to 6"):
         compare(result, rounds=7)
+
+
+def test_a_partner_that_the_rounds_have_not_reached_is_named(scripted_model, locus):
+    """Either of a cooperative pair does it alone, so the search may come to the second only after all the others."""
+    predict = predictor(scripted_model, locus, lambda a, b: 10.0 if a and b else 1.0)
+    short = interaction.run(predict, locus, readout="K562", rounds=2, tile_size=10, shuffles=2)
+    assert short.order[0] == (20, 30)
+    assert compare(short).missing == ((40, 50),)
+    whole = interaction.run(predict, locus, readout="K562", tile_size=10, shuffles=2)
+    assert compare(whole).missing == ()
