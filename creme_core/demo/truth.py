@@ -174,7 +174,7 @@ GENES = (
         ("PRO", 1),
         "cooperative_pair",
         _EVERYWHERE,
-        "Two elements work only together: losing either costs most of the activity; a weak enhancer stands beside each.",
+        "Two elements work only together: losing either costs most of the activity. Each has a weak neighbour.",
         (
             ElementPlan("COA", 3, -10_800, rule="cooperative", group="PAIR1-pair"),
             ElementPlan("COB", 3, 20_600, rule="cooperative", group="PAIR1-pair"),
