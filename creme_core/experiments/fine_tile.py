@@ -20,7 +20,7 @@ from creme_core.mutant import Background, Mutant
 from creme_core.predictor import Cancel, Predictor, Progress
 from creme_core.tiles import MINIMUM_TILE_SIZE, Tile, TileGrid
 
-__all__ = ["FineTileResult", "Settings", "run"]
+__all__ = ["FineTileResult", "Settings", "recovered_share", "run"]
 
 
 @dataclass(frozen=True, kw_only=True)
