@@ -2,8 +2,15 @@ import pytest
 import torch
 
 from creme_core.models import device
-from creme_core.models.batching import LARGEST, BatchSize
-from creme_core.models.device import choose_device, choose_precision, free_memory, is_out_of_memory, matmul_precision
+from creme_core.models.batching import FIRST, LARGEST, BatchSize
+from creme_core.models.device import (
+    choose_device,
+    choose_precision,
+    cpu_threads,
+    free_memory,
+    is_out_of_memory,
+    matmul_precision,
+)
 
 CPU, CUDA, MPS = (torch.device(kind) for kind in ("cpu", "cuda", "mps"))
 
@@ -75,6 +82,18 @@ def test_torchs_settings_are_put_back_after_an_error():
     assert torch.backends.cuda.matmul.fp32_precision == before
 
 
+@pytest.mark.parametrize(("asked", "inside"), [(1, 1), (None, 3)])
+def test_the_number_of_threads_is_put_back(asked, inside):
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with cpu_threads(asked):
+            assert torch.get_num_threads() == inside
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_free_memory_is_some_and_less_than_a_terabyte_too_much():
     assert 2**20 < free_memory(CPU) < 2**46
 
@@ -113,7 +132,11 @@ def test_a_batch_grows_and_shrinks_towards_a_moment():
 
 def test_a_batch_stays_between_one_and_its_limit():
     assert BatchSize(guess=0.01, limit=0.5).size == 1
-    assert BatchSize(guess=1e9, limit=1e9).size == LARGEST
+    batch = BatchSize(guess=1e9, limit=1e9)
+    assert batch.size == FIRST
+    for _ in range(20):
+        batch.observe(batch.size, seconds=0)
+    assert batch.size == LARGEST
     batch = BatchSize(guess=6, limit=10)
     batch.observe(6, seconds=0)
     assert batch.size == 10

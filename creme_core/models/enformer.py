@@ -1,0 +1,314 @@
+"""Enformer (Avsec et al., 2021) as a SequenceModel: any `enformer_pytorch.Enformer`, of any width and depth."""
+
+import copy
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import pandas as pd
+import torch
+from enformer_pytorch import Enformer
+
+from creme_core.models.base import check_tracks, resolve_readout
+from creme_core.models.batching import SECONDS_PER_BATCH, BatchSize
+from creme_core.models.device import (
+    choose_device,
+    choose_precision,
+    cpu_threads,
+    free_memory,
+    is_out_of_memory,
+    matmul_precision,
+)
+from creme_core.models.incremental import IncrementalEnformer
+from creme_core.mutant import Background, Edit, Mutant
+from creme_core.sequence import one_hot
+
+__all__ = ["LARGEST_EFFECT_ERROR", "SEQUENCE_LENGTH", "EnformerModel", "fingerprint", "frozen_copy"]
+
+SEQUENCE_LENGTH = 196_608
+HALF_PRECISIONS = {"float16": torch.float16, "bfloat16": torch.bfloat16}
+# A half precision is used only if it changes no effect (WT - MUT) / WT by more than this at load.
+LARGEST_EFFECT_ERROR = 0.002
+# Where the mutants of that check have their edits, as shares of the sequence: at the TSS, near it, far on both sides.
+CHECKED_PLACES = (0.04, 0.3, 0.45, 0.5, 0.56, 0.9)
+CHECKED_SHARE = 0.025
+# Share of free memory that batches may take, and the speed a device is first thought to have (it is measured later).
+MEMORY_SHARE = 0.5
+FIRST_GUESS_FLOPS = {"cpu": 1e10, "cuda": 2e13, "mps": 2e12}
+# Below this a mutant's work is too little to share among CPU threads: they wait for each other at every small step, and
+# on a machine that does anything else besides, ten times longer than they work.
+SHARED_FLOPS = 1e9
+
+
+class EnformerModel:
+    """Predicts tracks with an Enformer; see `base.SequenceModel` for the attributes it shares with other models.
+
+    What an edit does not reach is not computed again (`incremental`). Calls from several threads wait for each other.
+
+    Args:
+        module: any enformer_pytorch.Enformer, in train or eval mode, on any device. It is read, never changed; weights
+            are shared where device and precision allow, so do not train it further while this model is in use.
+        tracks: one row an output of `head`, with the columns base.TRACK_COLUMNS.
+        device: "auto" (CUDA, else Apple MPS, else CPU), "cpu", "cuda", "mps", or a torch.device.
+        precision: "auto" (TF32 on CUDA, else float32), "float32", "float64", "tf32", "float16" or "bfloat16". The last
+            two are checked at once, and given up for float32 where they change effects.
+        input_length: bases of an input sequence; a multiple of twice the bin size.
+        name: what people call the model.
+        head: which of the module's output heads to read.
+
+    Attributes:
+        device: the torch.device in use.
+        output_bins: bins of a profile.
+        precision_report: requested, used, checked (whether effects were compared), largest_difference, limit, message.
+
+    Raises:
+        ValueError: arguments that do not fit the module or this machine.
+    """
+
+    def __init__(
+        self,
+        module: Enformer,
+        tracks: pd.DataFrame,
+        *,
+        device: str | torch.device = "auto",
+        precision: str = "auto",
+        input_length: int = SEQUENCE_LENGTH,
+        name: str = "Enformer",
+        head: str = "human",
+    ):
+        if not isinstance(module, Enformer):
+            raise ValueError(f"EnformerModel wraps an enformer_pytorch.Enformer, not a {type(module).__name__}.")
+        if head not in module.heads:
+            raise ValueError(f"The network has no head {head!r}; it has {', '.join(module.heads)}.")
+        self.name = name
+        self.head = head
+        self.tracks = check_tracks(tracks, module.output_heads[head])
+        self.device = choose_device(device)
+        self.precision = choose_precision(precision, self.device)
+        self.input_length = int(input_length)
+        self.bin_size = 2 ** (1 + len(module.conv_tower))
+        crop = _crop(self.input_length, self.bin_size, module.crop_final.target_length)
+        self.output_bins = self.input_length // self.bin_size - 2 * crop
+        self.tss_bins = (self.output_bins // 2 - 1, self.output_bins // 2)
+        self.fingerprint = fingerprint(module, self.input_length, head)
+        self._lock = threading.RLock()
+        dtype = torch.float64 if self.precision == "float64" else torch.float32
+        self._network = frozen_copy(module, self.device, dtype)
+        self._exact = self._engine = IncrementalEnformer(self._network, head, self.input_length, crop, dtype)
+        self.precision_report = {
+            "requested": precision,
+            "used": self.precision,
+            "checked": False,
+            "largest_difference": 0.0,
+            "limit": LARGEST_EFFECT_ERROR,
+            "message": f"All numbers are computed in {self.precision}.",
+        }
+        if self.precision in HALF_PRECISIONS:
+            half = HALF_PRECISIONS[self.precision]
+            self._try_half(IncrementalEnformer(self._network, head, self.input_length, crop, half))
+        guess = SECONDS_PER_BATCH * FIRST_GUESS_FLOPS[self.device.type] / self._engine.flops_per_mutant
+        small = self.device.type == "cpu" and self._engine.flops_per_mutant < SHARED_FLOPS
+        self._threads = 1 if small else None
+        self._batch = BatchSize(guess, MEMORY_SHARE * free_memory(self.device) / self._engine.bytes_per_mutant)
+
+    @property
+    def batch_size(self) -> int:
+        """Mutants best handed over at once; follows the measured speed, so ask again for each batch."""
+        return self._batch.size
+
+    def tss_activity(self, mutants: Sequence[Mutant]) -> np.ndarray:
+        """Mean prediction over the two central bins, for every mutant and track.
+
+        Args:
+            mutants: any number; more than `batch_size` are computed in several batches.
+
+        Returns:
+            float32 (n, tracks) in the order given; float64 with precision="float64".
+
+        Raises:
+            ValueError: a mutant whose length is not `input_length`.
+            MemoryError: not even one mutant fits into memory.
+        """
+        for mutant in mutants:
+            self._check_length(mutant.length)
+        dtype = np.float64 if self.precision == "float64" else np.float32
+        activity = np.empty((len(mutants), len(self.tracks)), dtype=dtype)
+        done = 0
+        with self._lock:
+            while done < len(mutants):
+                batch = mutants[done : done + self._batch.size]
+                started = time.perf_counter()
+                values = self._try_batch(batch)
+                if values is None:
+                    self._make_room(len(batch))
+                    continue
+                self._batch.observe(len(batch), time.perf_counter() - started)
+                activity[done : done + len(batch)] = values
+                done += len(batch)
+        return activity
+
+    def plain_tss_activity(self, mutants: Sequence[Mutant]) -> np.ndarray:
+        """What `tss_activity` returns, by whole forward passes of the network itself: slow, for comparison."""
+        activity = [self.forward_full(mutant.render()[None])[0, self.tss_bins, :].mean(axis=0) for mutant in mutants]
+        return np.array(activity).reshape(len(mutants), len(self.tracks))
+
+    def forward_full(self, codes: np.ndarray) -> np.ndarray:
+        """The network's own forward on codes (n, input_length) as one batch, nothing reused: (n, output bins, tracks).
+
+        In float32 where a half precision is in use.
+        """
+        self._check_length(codes.shape[1])
+        dtype = next(self._network.parameters()).dtype
+        bases = torch.from_numpy(one_hot(codes)).to(self.device, dtype)
+        with self._lock, torch.inference_mode(), matmul_precision(self.precision, self.device):
+            return self._network(bases)[self.head].cpu().numpy()
+
+    def profile(self, codes: np.ndarray, readouts: Sequence[str | int]) -> np.ndarray:
+        """Prediction along codes (input_length,): float32 (output_bins, len(readouts)), a readout's tracks averaged."""
+        self._check_length(len(codes))
+        indices = [resolve_readout(self.tracks, readout) for readout in readouts]
+        with self._lock, self._settings():
+            every = self._engine.profile(codes).cpu().numpy()
+        columns = [every[:, index].mean(axis=1) for index in indices]
+        return np.array(columns, dtype=np.float32).reshape(len(indices), self.output_bins).T
+
+    def gradient(self, codes: np.ndarray, readout: str | int) -> np.ndarray:
+        """Gradient of the readout's TSS activity by the one-hot input at codes: (input_length, 4), float32 or float64.
+
+        Never in half precision, in which small gradients vanish.
+        """
+        self._check_length(len(codes))
+        tracks = torch.from_numpy(resolve_readout(self.tracks, readout)).to(self.device)
+        with self._lock, self._settings():
+            return self._exact.gradient(codes, tracks).cpu().numpy()
+
+    @contextmanager
+    def _settings(self) -> Iterator[None]:
+        """What torch is told about precision and threads, inside the block only."""
+        with matmul_precision(self.precision, self.device), cpu_threads(self._threads):
+            yield
+
+    def _try_batch(self, mutants: Sequence[Mutant]) -> np.ndarray | None:
+        """TSS activity of one batch, or None where memory ran out."""
+        try:
+            with self._settings():
+                return self._engine.tss_activity(mutants).cpu().numpy()
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return None
+
+    def _make_room(self, failed: int) -> None:
+        """After memory ran out on `failed` mutants: forget what is cached, and go on with half as many."""
+        if failed == 1 and not self._engine.caching:
+            raise MemoryError(
+                f"There is not enough memory on {self.device} for one sequence of {self.name}; "
+                "close other programs, or choose another device."
+            )
+        self._engine.clear()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self._batch.halve(failed)
+
+    def _try_half(self, engine: IncrementalEnformer) -> None:
+        """Take a half-precision engine if the effects of a few edits to a random sequence come out the same."""
+        mutants = _checked_mutants(self.input_length)
+        with matmul_precision("float32", self.device):
+            exact, half = (_effects(used.tss_activity(mutants)) for used in (self._exact, engine))
+        difference = float((exact - half).abs().max())
+        # Written so that a difference that is no number counts as too large.
+        within = difference <= LARGEST_EFFECT_ERROR
+        outcome = "so it is used" if within else "so float32 is used instead"
+        self.precision_report |= {"checked": True, "largest_difference": difference}
+        self.precision_report["message"] = (
+            f"{self.precision} changes the effects of {len(mutants) - 1} test edits by at most {difference:.5f} "
+            f"against float32 (allowed: {LARGEST_EFFECT_ERROR}), {outcome}."
+        )
+        if within:
+            self._engine = engine
+        else:
+            self.precision = self.precision_report["used"] = "float32"
+        self._exact.clear()
+
+    def _check_length(self, length: int) -> None:
+        if length != self.input_length:
+            raise ValueError(
+                f"A sequence has {length:,} bases but {self.name} takes {self.input_length:,}; "
+                f"make the locus with length={self.input_length}."
+            )
+
+
+def frozen_copy(module: Enformer, device: torch.device, dtype: torch.dtype) -> Enformer:
+    """The module in eval mode on a device, without gradients; tensors are shared with the original where they can be.
+
+    The original keeps its mode, its flags and its tensors: deepcopy takes each tensor from the memo and copies only the
+    small Python objects round it.
+    """
+    memo = {
+        id(parameter): torch.nn.Parameter(parameter.detach().to(device, dtype), requires_grad=False)
+        for parameter in module.parameters()
+    }
+    for buffer in module.buffers():
+        memo[id(buffer)] = buffer.detach().to(device, dtype if buffer.is_floating_point() else buffer.dtype)
+    network = copy.deepcopy(module, memo).eval()
+    network.use_checkpointing = False
+    return network
+
+
+def fingerprint(module: Enformer, input_length: int, head: str) -> str:
+    """32 hex digits over the weights that take part and the settings that decide a prediction, not the device."""
+    attentions = [layer[0].fn[1] for layer in module.transformer]
+    facts = {
+        "input_length": input_length,
+        "head": head,
+        "target_length": module.crop_final.target_length,
+        "use_tf_gamma": [attention.use_tf_gamma for attention in attentions],
+        "heads": [attention.heads for attention in attentions],
+    }
+    address = hashlib.blake2b(json.dumps(facts).encode(), digest_size=16, salt=b"creme-enformer")
+    # named_parameters names each tensor once, though the module lists its trunk twice.
+    tensors = dict(module.named_parameters()) | dict(module.named_buffers())
+    for name, tensor in sorted(tensors.items()):
+        other_head = name.startswith("_heads.") and not name.startswith(f"_heads.{head}.")
+        if other_head or name.endswith("num_batches_tracked"):
+            continue
+        address.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        address.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy())
+    return address.hexdigest()
+
+
+def _crop(input_length: int, bin_size: int, target_length: int) -> int:
+    """Columns dropped on each side before the head, as enformer_pytorch's TargetLengthCrop does."""
+    if input_length < 2 * bin_size or input_length % (2 * bin_size):
+        raise ValueError(
+            f"input_length={input_length:,} does not fit bins of {bin_size}; it must be a multiple of {2 * bin_size}, "
+            "so that two bins meet at the centre."
+        )
+    columns = input_length // bin_size
+    if target_length == -1:
+        return 0
+    if not 2 <= target_length <= columns:
+        raise ValueError(
+            f"The network keeps {target_length:,} of {columns:,} bins; it must keep 2 to {columns:,}, or -1 for all."
+        )
+    return (columns - target_length + 1) // 2
+
+
+def _checked_mutants(length: int) -> list[Mutant]:
+    """A random sequence, and edits of it at CHECKED_PLACES; always the same ones."""
+    generator = np.random.Generator(np.random.Philox(0))
+    background = Background(generator.integers(0, 4, length, dtype=np.uint8))
+    size = max(int(length * CHECKED_SHARE), 1)
+    starts = [int((length - size) * place) for place in CHECKED_PLACES]
+    edits = [Edit(start, generator.integers(0, 4, size, dtype=np.uint8)) for start in starts]
+    return [Mutant(background), *(Mutant(background, (edit,)) for edit in edits)]
+
+
+def _effects(activity: torch.Tensor) -> torch.Tensor:
+    """(WT - MUT) / WT of rows 1 onwards against row 0, the wild type."""
+    wild_type = activity[0].double()
+    return (wild_type - activity[1:].double()) / wild_type
