@@ -181,7 +181,8 @@ def _contexts(subjects: Sequence[Subject]) -> list[dict]:
 def _set_trace(subject: Subject) -> dict:
     """The greedy trace over a gene's elements against the sum of single effects (paper, Methods), each cell line."""
     wild = subject.wild_type()
-    tiles = [subject.tile_of(element) for element in subject.gene.elements]
+    # Two elements may share a tile.
+    tiles = list(dict.fromkeys(subject.tile_of(element) for element in subject.gene.elements))
     singles = np.array([subject.without([tile], SHUFFLES) for tile in tiles])
     report = {}
     for column, line in enumerate(CELL_LINES):
