@@ -14,6 +14,7 @@ st.set_page_config(page_title="CREME", page_icon="🧬", layout="wide")
 st.navigation(
     [
         st.Page("views/locus.py", title="Explore a locus", icon=":material/bar_chart:", default=True),
+        st.Page("views/swap.py", title="Swap contexts", icon=":material/swap_horiz:", url_path="swap"),
         st.Page("views/about.py", title="How to read this", icon=":material/menu_book:", url_path="about"),
     ],
     position="top",

@@ -7,14 +7,16 @@ from pathlib import Path
 import streamlit as st
 
 import creme_core as creme
+from creme_core.home import store_path
 from creme_core.locus import Locus
 from creme_core.sources import Source
 from creme_core.store import MemoryStore, Store
 from dashboard.engine import Engines
 from dashboard.options import Options, parse_options
 
-__all__ = ["engines", "gene_names", "locus", "options", "source", "warm_up"]
+__all__ = ["engines", "gene_names", "locus", "options", "source", "store", "warm_up"]
 
+SWITCH_SECONDS = 0.0005
 _reading = threading.Lock()  # one file handle serves every session
 
 
@@ -73,16 +75,25 @@ def gene_names(source_name: str) -> dict[str, str]:
     return names
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner=False, on_release=lambda kept: kept.close())
 def store() -> MemoryStore | Store:
-    """Where predictions are kept: the operator's file, or memory."""
-    path = options().store
-    return MemoryStore() if path is None else Store(path)
+    """Where predictions are kept: the operator's file, the one shared with the command line, or memory."""
+    if options().no_store:
+        return MemoryStore()
+    try:
+        return Store(options().store or store_path())
+    except ValueError as error:
+        held = MemoryStore()
+        held.notes.append(f"{error} Predictions are kept in memory until the dashboard ends.")
+        return held
 
 
 @st.cache_resource(show_spinner=False)
 def engines() -> Engines:
     """The models of this process."""
+    # A run hands the interpreter over at every look-up and digest; it should not wait 5 ms each time to get it back
+    # from a page that is being drawn.
+    sys.setswitchinterval(SWITCH_SECONDS)
     return Engines(creme.load_model, store())
 
 

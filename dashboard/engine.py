@@ -1,15 +1,16 @@
 """A model with its store and its queue, loaded off the page's thread. No Streamlit in here."""
 
+import gc
 import logging
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 import creme_core as creme
-from creme_core.experiments import context, necessity
 from creme_core.experiments.result import Settings
 from creme_core.locus import Locus
 from creme_core.models.base import SequenceModel
@@ -17,36 +18,45 @@ from creme_core.mutant import Background, Mutant
 from creme_core.predictor import Progress
 from creme_core.sources import Source
 from creme_core.store import MemoryStore, Store
-from creme_core.tiles import TileGrid
+from dashboard.catalogue import SWAP, Entry
 from dashboard.jobs import Controls, Jobs, Snapshot
 
-__all__ = ["MOST_GENES", "Engine", "Engines", "planned_sequences", "settings_of"]
+__all__ = ["MOST_GENES", "Engine", "Engines", "Request"]
 
 logger = logging.getLogger(__name__)
 
 # Above this many genes the wild types of a whole source would keep the device busy for too long.
 MOST_GENES = 400
-EXPERIMENTS = {"necessity": necessity, "context": context}
 BACKGROUND = "background"  # the session that pays for work nobody asked for
 
 
-def settings_of(test: str, tile_size: int, shuffles: int, seed: int) -> Settings:
-    """The checked settings of a test.
+@dataclass(frozen=True, eq=False)
+class Request:
+    """A test of one locus, or of several for a swap, with its settings."""
 
-    Raises:
-        ValueError: a number out of range.
-    """
-    return EXPERIMENTS[test].Settings(tile_size=tile_size, shuffles=shuffles, seed=seed)
+    entry: Entry
+    loci: tuple[Locus, ...]
+    settings: Settings
+
+    @property
+    def sequences(self) -> int:
+        """How many it asks the model for."""
+        if self.entry is SWAP:
+            # All against all: a wild type, its shuffles and its pairs for each; what is equal is asked for once.
+            return len(self.loci) * (self.settings.shuffles + len(self.loci))
+        return self.entry.planned(self.settings, self.loci[0].length)
 
 
-def planned_sequences(test: str, settings: Settings, length: int) -> int:
-    """Sequences a test asks the model for, the wild type included.
+class _Announcing(creme.Predictor):
+    """Says when it leaves the counted predictions for the slower comparisons of the Fine-Tile Search."""
 
-    Raises:
-        ValueError: a tile size that does not fit a window of this length.
-    """
-    tiles = len(TileGrid(length, settings.tile_size).context_tiles)
-    return 1 + settings.shuffles * (tiles if test == "necessity" else 1)
+    def __init__(self, model: SequenceModel, store: MemoryStore | Store, controls: Controls):
+        super().__init__(model, store, turn=controls.turn)
+        self._say = controls.say
+
+    def gradient(self, codes: np.ndarray, readout: str | int) -> np.ndarray:
+        self._say("comparing with saliency and motif hits")
+        return super().gradient(codes, readout)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,35 +79,32 @@ class Engine:
         name = str(getattr(self.model, "device", "cpu"))
         return {"cpu": "CPU", "mps": "Apple GPU"}.get(name, name.upper())
 
-    def key(self, test: str, locus: Locus, settings: Settings) -> Hashable:
-        """What makes two runs the same run. The cell line is no part of it: one run predicts every track."""
-        model = self.model
-        return (test, model.fingerprint, model.precision, locus.name, locus.digest, settings)
+    def key(self, request: Request) -> Hashable:
+        """What makes two runs the same run.
 
-    def start(self, test: str, locus: Locus, settings: Settings, session: Hashable) -> None:
+        The cell line counts only where the settings hold it: one run of the other tests predicts every track.
+        """
+        model = self.model
+        where = tuple((locus.name, locus.digest) for locus in request.loci)
+        return (request.entry.key, model.fingerprint, model.precision, where, request.settings)
+
+    def start(self, request: Request, session: Hashable) -> None:
         """Put a test in the queue, or join the equal run."""
 
-        def work(controls: Controls):
-            predict = creme.Predictor(self.model, self.store, turn=controls.turn)
-            return EXPERIMENTS[test].run(
-                predict,
-                locus,
-                tile_size=settings.tile_size,
-                shuffles=settings.shuffles,
-                seed=settings.seed,
-                on_progress=controls.on_progress,
-                cancel=controls.cancel,
-            )
+        def work(controls: Controls) -> Any:
+            predict = _Announcing(self.model, self.store, controls)
+            return request.entry.run(predict, request.loci, request.settings, controls.on_progress, controls.cancel)
 
-        self.jobs.submit(self.key(test, locus, settings), work, session, label=f"{test} of {locus.name}")
+        names = ", ".join(locus.name for locus in request.loci)
+        self.jobs.submit(self.key(request), work, session, label=f"{request.entry.key} of {names}")
 
-    def snapshot(self, test: str, locus: Locus, settings: Settings, session: Hashable) -> Snapshot | None:
+    def snapshot(self, request: Request, session: Hashable) -> Snapshot | None:
         """How that run stands."""
-        return self.jobs.snapshot(self.key(test, locus, settings), session)
+        return self.jobs.snapshot(self.key(request), session)
 
-    def cancel(self, test: str, locus: Locus, settings: Settings, session: Hashable) -> None:
+    def cancel(self, request: Request, session: Hashable) -> None:
         """Give that run up."""
-        self.jobs.cancel(self.key(test, locus, settings), session)
+        self.jobs.cancel(self.key(request), session)
 
     def wild_type(self, locus: Locus, session: Hashable) -> Snapshot:
         """The unchanged window's activity: result is float32 (tracks,) once it is done."""
@@ -180,9 +187,20 @@ class Engines:
             return
         future.set_result(engine)
         _compile_shuffle()
+        _settle_garbage()
 
 
 def _compile_shuffle() -> None:
     """Have the shuffle's machine code ready before the first run asks for it."""
     rng = np.random.Generator(np.random.Philox(0))
     creme.dinucleotide_shuffle(rng.integers(0, 4, 100, dtype=np.uint8), rng)
+
+
+def _settle_garbage() -> None:
+    """Take what is loaded for good out of the garbage collector's rounds.
+
+    Streamlit collects after every script run; walking through all of torch each time would hold up the run that the
+    page is waiting for, by seconds on a busy machine.
+    """
+    gc.collect()
+    gc.freeze()

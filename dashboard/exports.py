@@ -1,23 +1,35 @@
 """Results as files and as code: tables, genome-browser tracks, provenance, and the lines that repeat a run."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from creme_core.experiments.necessity import NecessityResult
-from creme_core.experiments.result import Result
+from creme_core.experiments.replicates import AUTO
+from creme_core.experiments.result import Result, Settings
+from creme_core.experiments.swap import SwapResult
+from dashboard.catalogue import SWAP, Entry
 from dashboard.figures.style import LIGHT
 
-__all__ = ["bed", "bedgraph", "file_stem", "html", "provenance", "python_lines", "tsv"]
+__all__ = ["bed", "bedgraph", "file_stem", "html", "npz", "places", "provenance", "python_lines", "tsv"]
 
-CALLS = {"necessity": "necessity", "context": "context_dependence"}
+ALWAYS_TOLD = ("tile_size", "shuffles", "seed")
 
 
-def file_stem(result: Result, cell_line: str, test: str) -> str:
+def file_stem(result: Result | SwapResult, cell_line: str, test: str) -> str:
     """A file name without its ending: what was tested, where, read out how."""
-    name = f"{result.locus.gene}_{cell_line}_{test}_tile{result.settings.tile_size}_seed{result.settings.seed}"
+    gene = f"{len(result.sources)}-genes" if isinstance(result, SwapResult) else result.locus.gene
+    settings = result.settings
+    name = f"{gene}_{cell_line}_{test}_tile{settings.tile_size}_seed{settings.seed}"
+    if hasattr(settings, "cre"):
+        name += f"_cre{settings.cre[0]}-{settings.cre[1]}"
+    if hasattr(settings, "search"):
+        name += f"_{settings.search}"
     return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name)
 
 
@@ -26,27 +38,41 @@ def tsv(effects: pd.DataFrame) -> str:
     return effects.to_csv(sep="\t", index=False, lineterminator="\n")
 
 
-def bedgraph(result: NecessityResult, cell_line: str) -> str:
+def bedgraph(effects: pd.DataFrame, name: str, description: str) -> str:
     """Effects as a bedGraph track (0-based half-open), sorted by position; tiles still to come are left out."""
-    effects = _inside_chromosome(result.effects(cell_line))
-    name = f"{result.locus.gene} necessity {cell_line}"
-    lines = [f'track type=bedGraph name="{name}" description="(WT - MUT) / WT, mean over shuffles" visibility=full']
-    lines += [f"{r.chrom}\t{r.genome_start}\t{r.genome_end}\t{r.effect:.6g}" for r in effects.itertuples()]
+    inside = _inside_chromosome(effects)
+    lines = [f'track type=bedGraph name="{name}" description="{description}" visibility=full']
+    lines += [f"{r.chrom}\t{r.genome_start}\t{r.genome_end}\t{r.effect:.6g}" for r in inside.itertuples()]
     return "\n".join(lines) + "\n"
 
 
-def bed(result: NecessityResult, cell_line: str) -> str:
+def bed(effects: pd.DataFrame, name: str) -> str:
     """Called tiles as BED9 (0-based half-open), coloured by call; the score is 1000 |effect|, at most 1000."""
-    effects = _inside_chromosome(result.effects(cell_line))
-    lines = [f'track name="{result.locus.gene} calls {cell_line}" itemRgb="On"']
-    for row in effects[effects["call"].isin(["enhancer", "silencer"])].itertuples():
+    inside = _inside_chromosome(effects)
+    lines = [f'track name="{name}" itemRgb="On"']
+    for row in inside[inside["call"].isin(["enhancer", "silencer"])].itertuples():
         colour = LIGHT.call(row.call)
         rgb = ",".join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))
-        name = f"{row.call}_{row.effect:+.3f}" + ("_uncertain" if row.uncertain else "")
+        item = f"{row.call}_{row.effect:+.3f}" + ("_uncertain" if row.uncertain else "")
         score = min(1000, round(1000 * abs(row.effect)))
         place = (row.chrom, row.genome_start, row.genome_end)
-        lines.append("\t".join(map(str, (*place, name, score, ".", row.genome_start, row.genome_end, rgb))))
+        lines.append("\t".join(map(str, (*place, item, score, ".", row.genome_start, row.genome_end, rgb))))
     return "\n".join(lines) + "\n"
+
+
+def places(table: pd.DataFrame, names: Sequence[str], name: str) -> str:
+    """Intervals of a table as BED4 (0-based half-open) in their own order; names has one a row."""
+    lines = [f'track name="{name}"']
+    for row, item in zip(table.itertuples(), names, strict=True):
+        if row.genome_end > 0:
+            lines.append(f"{row.chrom}\t{max(row.genome_start, 0)}\t{row.genome_end}\t{item}")
+    return "\n".join(lines) + "\n"
+
+
+def npz(result: Result) -> bytes:
+    """The whole result, for every track, as its `save` writes it."""
+    with TemporaryDirectory() as folder:
+        return result.save(Path(folder) / "result.npz").read_bytes()
 
 
 def _inside_chromosome(effects: pd.DataFrame) -> pd.DataFrame:
@@ -60,26 +86,56 @@ def html(figure: go.Figure) -> str:
     return figure.to_html(include_plotlyjs=True, full_html=True)
 
 
-def provenance(result: Result, extra: dict[str, Any]) -> str:
-    """What is needed to repeat the run, as JSON."""
-    return json.dumps(result.provenance | extra, indent=2, default=str) + "\n"
+def provenance(result: Result | SwapResult, extra: dict[str, Any]) -> str:
+    """What is needed to repeat the run, as JSON; a swap has one part for each gene."""
+    origin = {"sources": result.provenance} if isinstance(result, SwapResult) else result.provenance
+    return json.dumps(origin | extra, indent=2, default=str) + "\n"
 
 
 def python_lines(
-    result: Result, *, test: str, gene: str, cell_line: str, model_name: str, fasta: str | None, genes: str | None
+    result: Result | SwapResult,
+    *,
+    entry: Entry,
+    genes: Sequence[str],
+    cell_line: str,
+    model_name: str,
+    fasta: str | None,
+    table: str | None,
 ) -> str:
-    """A script that computes the same numbers without the dashboard; fasta and genes are None for the demo."""
-    opened = '"demo"' if fasta is None else f"{fasta!r}, genes={genes!r}"
-    settings = result.settings
+    """A script that computes the same numbers without the dashboard; fasta and table are None for the demo."""
+    opened = '"demo"' if fasta is None else f"{fasta!r}, genes={table!r}"
+    if entry is SWAP:
+        where, locus = (
+            "loci, loci",
+            (f"loci = [source.locus(gene, length=model.input_length) for gene in {list(genes)!r}]\n"),
+        )
+        shown = f"print(result.matrix({cell_line!r}))\n"
+    else:
+        where, locus = "locus", f"locus = source.locus({genes[0]!r}, length=model.input_length)\n"
+        shown = f"print(result.effects({cell_line!r}))\n"
+    if entry.key == "interaction":
+        shown += "print(creme.compare_additivity(result))\n"
+    arguments = "".join(f"    {name}={value!r},\n" for name, value in _told(result.settings).items())
     return (
         "import creme_core as creme\n"
         "\n"
         f"source = creme.open_source({opened})\n"
         f"model = creme.load_model({model_name!r})\n"
-        f"locus = source.locus({gene!r}, length=model.input_length)\n"
+        f"{locus}"
         "predict = creme.Predictor(model)\n"
-        f"result = creme.{CALLS[test]}(\n"
-        f"    predict, locus, tile_size={settings.tile_size}, shuffles={settings.shuffles}, seed={settings.seed}\n"
+        f"result = creme.{entry.call}(\n"
+        f"    predict,\n    {where},\n{arguments}"
         ")\n"
-        f"print(result.effects({cell_line!r}))\n"
+        f"{shown}"
     )
+
+
+def _told(settings: Settings) -> dict[str, Any]:
+    """The settings worth writing down: the common ones, and those that are not the default."""
+    told = {}
+    for part in fields(settings):
+        value = getattr(settings, part.name)
+        automatic = part.name in ("half_width", "budget") and settings.shuffles == AUTO
+        if part.name in ALWAYS_TOLD or automatic or value != part.default:
+            told[part.name] = value
+    return told

@@ -109,11 +109,15 @@ class Turns:
 
 @dataclass(frozen=True)
 class Controls:
-    """What a run is handed: pass these on to Predictor(turn=) and to an experiment (on_progress=, cancel=)."""
+    """What a run is handed: pass these on to Predictor(turn=) and to an experiment (on_progress=, cancel=).
+
+    `say` tells what is being done where the counts do not.
+    """
 
     on_progress: Callable[[Progress], None]
     cancel: threading.Event
     turn: Callable[[], AbstractContextManager[None]]
+    say: Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,8 @@ class Snapshot:
     """A run at one instant, as one session sees it.
 
     done, total and reused count sequences; rate is in sequences a second, seconds_left and seconds in seconds;
-    place counts from 1 (next to start) and is None once started; others counts other runs on the same device.
+    place counts from 1 (next to start) and is None once started; others counts other runs on the same device; note is
+    what the run said it is doing.
     """
 
     key: Hashable
@@ -137,6 +142,7 @@ class Snapshot:
     others: int
     result: Any
     error: str | None
+    note: str | None = None
 
     @property
     def unfinished(self) -> bool:
@@ -160,6 +166,7 @@ class _Job:
     reused: int = 0
     result: Any = None
     error: str | None = None
+    note: str | None = None
     started: float | None = None
     ended: float | None = None
     # Time and sequences computed at each report; what the store gave would flatter the rate.
@@ -277,6 +284,7 @@ class Jobs:
             others=sum(other is not job and not other.background for other in self._active.values()),
             result=job.result,
             error=job.error,
+            note=job.note,
         )
 
     def _rate(self, job: _Job) -> float | None:
@@ -306,6 +314,7 @@ class Jobs:
             on_progress=lambda progress: self._record(job, progress),
             cancel=job.cancel,
             turn=lambda: self.turns.take(lambda: self._payer(job), job.cancel, job.background),
+            say=lambda note: self._note(job, note),
         )
         state: RunState
         result, error = None, None
@@ -341,6 +350,10 @@ class Jobs:
             if progress.result is not None:
                 job.result = progress.result
             job.history.append((self._clock(), progress.done - progress.reused))
+
+    def _note(self, job: _Job, note: str) -> None:
+        with self._lock:
+            job.note = note
 
     def _finish(self, job: _Job, state: RunState) -> None:
         """Move a run from the active to the finished ones. The lock is held."""

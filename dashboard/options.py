@@ -15,12 +15,14 @@ class Options:
 
     Attributes:
         fasta, genes: the genome and gene table of a second source, named "fasta"; both or neither.
-        store: the file that predictions are kept in; in memory where it is None.
+        store: the file that predictions are kept in; None is the one shared with the command line of creme_core.
+        no_store: predictions are kept in memory only.
     """
 
     fasta: Path | None = None
     genes: Path | None = None
     store: Path | None = None
+    no_store: bool = False
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -39,14 +41,17 @@ def parse_options(arguments: Sequence[str]) -> Options:
     """Read the arguments after `--`.
 
     Raises:
-        ValueError: an unknown argument, one without its value, or --fasta without --genes.
+        ValueError: an unknown argument, one without its value, --fasta without --genes, or --store with --no-store.
     """
     parser = _Parser(prog="app.py", allow_abbrev=False, add_help=False)
     parser.add_argument("--fasta", type=Path)
     parser.add_argument("--genes", type=Path)
     parser.add_argument("--store", type=Path)
+    parser.add_argument("--no-store", action="store_true")
     options = Options(**vars(parser.parse_args(arguments)))
     if (options.fasta is None) != (options.genes is None):
         given, missing = ("--fasta", "--genes") if options.genes is None else ("--genes", "--fasta")
         raise ValueError(f"The dashboard was given {given} without {missing}; a source of one's own needs both.")
+    if options.store is not None and options.no_store:
+        raise ValueError("The dashboard was given both --store and --no-store; give one of them.")
     return options

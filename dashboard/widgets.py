@@ -25,6 +25,8 @@ __all__ = [
     "radio",
     "seeded",
     "settle_widgets",
+    "several",
+    "signed",
     "switch",
     "toggle",
     "whole_number",
@@ -97,11 +99,22 @@ def switch(label: str, name: str, options: Mapping[str, str], chosen: str, **set
     )
 
 
-def whole_number(label: str, name: str, chosen: int, step: int, help: str) -> int:
+def whole_number(label: str, name: str, chosen: int, step: int, help: str, **settings: Any) -> int:
     """A number box. It takes 0 and what does not fit: the engine says what is wrong, in its own words."""
     key, first = seeded(name, chosen)
-    return int(
-        st.number_input(label, min_value=0, max_value=LARGEST_NUMBER, value=first, step=step, key=key, help=help)
+    limits = {"min_value": 0, "max_value": LARGEST_NUMBER} | settings
+    first = min(first, limits["max_value"])
+    return int(st.number_input(label, value=first, step=step, key=key, help=help, **limits))
+
+
+def several(
+    label: str, name: str, options: Mapping[Any, str], chosen: Sequence[Any], **settings: Any
+) -> tuple[Any, ...]:
+    """A list of which any number is chosen; their order is that of choosing."""
+    key, first = seeded(name, tuple(chosen))
+    known = [option for option in first if option in options]
+    return tuple(
+        st.multiselect(label, list(options), default=known, format_func=options.__getitem__, key=key, **settings)
     )
 
 
@@ -153,7 +166,7 @@ class Download:
     label: str
     filename: str
     mime: str
-    content: str | Callable[[], str]
+    content: str | Callable[[], str | bytes]
     help: str | None = None
 
 
@@ -173,30 +186,77 @@ def download_row(downloads: Sequence[Download]) -> None:
             )
 
 
-def effect_columns() -> dict[str, Any]:
-    """How the columns of an effect table are shown."""
-    number = st.column_config.NumberColumn
+def signed(number: float, digits: int = 3) -> str:
+    """A number with its sign, a real minus, and no minus before a rounded zero."""
+    text = f"{number:+.{digits}f}"
+    return text.replace("-", "−") if float(text) else f"{0:.{digits}f}"
+
+
+def effect_columns(interval: str = "%+.3f") -> dict[str, Any]:
+    """How the columns of the tests' tables are shown; a table has some of them, interval is the format of its ends."""
+    number, text, box = st.column_config.NumberColumn, st.column_config.TextColumn, st.column_config.CheckboxColumn
+    fold = "%.3f"
     return {
+        "round": number("Round", width="small"),
+        "copies": number("Copies", width="small"),
+        "tiles": number("Tiles", width="small", help="how many are in; 0 is the TSS tile alone"),
         "tile": number("Tile", help="number on the grid, the TSS tile counted", width="small"),
-        "position": st.column_config.TextColumn("Position (1-based)"),
+        "position": text("Position (1-based)"),
         "distance": number("Distance, kb", format="%.1f", help="tile centre minus TSS, in the gene's direction"),
-        "effect": number("Effect", format="%+.3f", help="(WT − MUT) / WT, mean over shuffles"),
-        "ci_low": number("95% from", format="%+.3f"),
-        "ci_high": number("95% to", format="%+.3f"),
+        "own_place": box("Own place", help="where the tile stands in the genome"),
+        "effect": number("Effect", format="%+.3f", help="mean over shuffles"),
+        "ci_low": number("95% from", format=interval),
+        "ci_high": number("95% to", format=interval),
         "sem": number("Std. error", format="%.4f"),
         "n": number("n", help="shuffles", width="small"),
         "shuffle": number("Shuffle", width="small"),
         "wild_type": number("Activity, wild type", format="%.4g"),
         "mutant": number("Activity, shuffled", format="%.4g"),
-        "call": st.column_config.TextColumn("Call"),
-        "uncertain": st.column_config.CheckboxColumn("Uncertain", help="the interval holds a cut-off"),
+        "call": text("Call"),
+        "uncertain": box("Uncertain", help="the interval holds a cut-off"),
+        "testable": box("Testable", help="whether a shuffle of the tile can differ from it"),
+        "over_wild_type": number("Over WT", format="%+.3f", help="(MUT − CONTROL) / WT"),
+        "over_control": number("Over CONTROL", format="%+.3f", help="(MUT − CONTROL) / CONTROL"),
+        "normalisation": text("Effect is over"),
+        "single": number("Alone", format=fold, help="MUT / WT with that tile alone shuffled"),
+        "greedy": number("Together", format=fold, help="MUT / WT with the tiles so far shuffled"),
+        "additive": number("Additive model", format=fold),
+        "multiplicative": number("Multiplicative model", format=fold),
+        "method": text("Method"),
+        "stage": number("Pieces, bp", help="0 for the whole tile and the baselines"),
+        "bases": number("Bases", format="localized"),
+        "recovered": number("Recovered", format=fold, help="MUT / CONTROL; a silencer's the other way round"),
+        "precision": number("Precision", format="percent", help="share of the chosen bases that lie in planted words"),
+        "recall": number("Recall", format="percent", help="share of the planted words' bases that are chosen"),
+        "planted": text("Planted", width="small"),
+        "strength": number("Strength", format="%+.2f", width="small", help="log-fold on the gene, as planted"),
+        "rule": text("Rule", width="small"),
+        "group": text("Group", width="small"),
+        "agreement": text("Agreement", width="medium"),
+        "source": text("TSS tile of"),
+        "target": text("In the context of"),
+        "source_context": text("Own context"),
+        "target_context": text("That context"),
+        **{
+            f"fold_over_{over}{end}": number(f"{title}{words}", format=fold)
+            for over, title in (
+                ("wild_type", "MUT / WT"),
+                ("control", "MUT / CONTROL"),
+                ("max", "Fold over max"),
+                ("min", "Fold over min"),
+            )
+            for end, words in (("", ""), ("_low", ", 95% from"), ("_high", ", 95% to"))
+        },
     }
 
 
 def effect_table(effects: pd.DataFrame) -> pd.DataFrame:
-    """An effect table for people: positions 1-based and inclusive, distances in kb."""
-    shown = effects.assign(
-        position=[f"{r.chrom}:{r.genome_start + 1:,}–{r.genome_end:,}" for r in effects.itertuples()],
-        distance=effects["distance"] / 1000,
-    )
-    return shown[["tile", "position", "distance", "effect", "ci_low", "ci_high", "sem", "n", "call", "uncertain"]]
+    """A table for people: positions 1-based and inclusive, distances in kb, oriented intervals left out."""
+    shown = effects.drop(columns=["start", "end", "chrom", "genome_start", "genome_end"])
+    position = [
+        f"{r.chrom}:{r.genome_start + 1:,}–{r.genome_end:,}" if r.genome_end > r.genome_start else ""
+        for r in effects.itertuples()
+    ]
+    shown = shown.assign(distance=shown["distance"] / 1000)
+    shown.insert(list(shown.columns).index("distance"), "position", position)
+    return shown

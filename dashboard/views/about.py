@@ -2,11 +2,8 @@
 
 import streamlit as st
 
-from creme_core.effects import ENFORMER_CUTOFFS
-from dashboard.figures.diagram import shuffle_diagram
-from dashboard.widgets import compact, palette
-
-STILL = {"displayModeBar": False, "staticPlot": True}
+from dashboard.catalogue import ENTRIES
+from dashboard.widgets import compact
 
 compact()
 st.markdown("## How to read this")
@@ -17,34 +14,18 @@ st.markdown(
     "prediction with the stretch shuffled. A shuffle keeps how often each pair of neighbouring bases occurs and loses "
     "their order, so what the stretch said is gone while what it is made of stays."
 )
-left, right = st.columns(2, gap="large")
-with left:
-    st.markdown("### Necessity Test")
-    st.markdown("**Which stretches does the gene need?** One tile is shuffled at a time; the TSS tile stays.")
-    st.plotly_chart(shuffle_diagram("necessity", palette()), theme=None, key="necessity diagram", config=STILL)
-    st.markdown(
-        f"""
-- Effect = (WT − MUT) / WT, the mean over shuffles.
-- **Above 0**: activity dropped without the tile, so the tile was helping. Above {ENFORMER_CUTOFFS.enhancer:+g} it is
-  called an **enhancer**; +1 means everything was lost.
-- **Below 0**: activity rose without the tile, so the tile was holding it back. Below {ENFORMER_CUTOFFS.silencer:+g} it
-  is called a **silencer**.
-- **Near 0** does not mean empty: where two elements replace each other, losing either alone changes little.
-"""
-    )
-with right:
-    st.markdown("### Context Dependence Test")
-    st.markdown("**How much comes from the surroundings?** Everything but the TSS tile is shuffled.")
-    st.plotly_chart(shuffle_diagram("context", palette()), theme=None, key="context diagram", config=STILL)
-    st.markdown(
-        f"""
-- Effect = (WT − MUT) / WT again, for the surroundings as a whole.
-- **Enhancing** (above {ENFORMER_CUTOFFS.enhancing:g}): without them next to nothing is left.
-- **Neutral** (within {ENFORMER_CUTOFFS.neutral:g} of 0): the promoter does it alone.
-- **Silencing** (below {ENFORMER_CUTOFFS.silencing:g}): without them the gene is more active.
-- In between the paper gives no class, and neither does this page: *unclassified*.
-"""
-    )
+for entry in ENTRIES.values():
+    words, drawing = st.columns([5, 4], gap="large", vertical_alignment="center")
+    with words:
+        st.markdown(f"### {entry.title}")
+        st.markdown(f"**{entry.question}** {entry.what}")
+        st.markdown(entry.sign)
+    with drawing:
+        st.image(str(entry.picture), width="stretch", alt=f"What the {entry.title} shuffles and what it keeps")
+st.markdown(
+    "Cut-offs and classes are the paper's. An effect near 0 in the Necessity Test does not mean an empty tile: where "
+    "two elements replace each other, losing either alone changes little."
+)
 st.markdown("### How sure is a number?")
 st.markdown(
     "Each shuffle is one draw, so an effect is a mean with a **95% t interval**, drawn as an error bar. Where the "

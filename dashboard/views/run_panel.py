@@ -4,23 +4,15 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from creme_core.experiments.result import Settings
+from creme_core.experiments.replicates import AUTO
+from dashboard.catalogue import Entry
+from dashboard.engine import Engine, Request
 from dashboard.jobs import Snapshot
-from dashboard.state import TESTS
 from dashboard.widgets import plain
 
-__all__ = ["duration", "run_panel"]
+__all__ = ["duration", "follow", "introduce", "run_panel"]
 
-WHAT_IT_DOES = {
-    "necessity": (
-        "The Necessity Test shuffles one tile of the window at a time and asks the network again. "
-        "Where activity drops, the gene needed what was in that tile; where it rises, the tile held it back."
-    ),
-    "context": (
-        "The Context Dependence Test keeps the tile around the TSS and shuffles everything else. "
-        "What activity is lost came from the surroundings; what is gained, they held back."
-    ),
-}
+POLL_SECONDS = 0.4
 
 
 def duration(seconds: float) -> str:
@@ -32,42 +24,66 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def run_panel(
-    run: Snapshot | None,
-    test: str,
-    settings: Settings,
-    sequences: int,
-    rate: float | None,
-    start: Callable[[], None],
-    cancel: Callable[[], None],
-) -> None:
+def follow(draw: Callable[[], None], pending: Callable[[], bool]) -> None:
+    """Redraw a part of the page by itself while something in it is under way, then settle with one whole run."""
+    started = pending()
+
+    def part() -> None:
+        still = pending()
+        draw()
+        if started and not still:
+            st.rerun()
+
+    st.fragment(part, run_every=POLL_SECONDS if started else None)()
+
+
+def introduce(entry: Entry) -> None:
+    """What a test does, in two sentences and a drawing, and how to read its numbers."""
+    with st.container(border=True):
+        words, drawing = st.columns([4, 5], gap="medium", vertical_alignment="center")
+        with words:
+            st.markdown(f"**{entry.title}: {entry.question[0].lower()}{entry.question[1:]}** {entry.what}")
+            st.caption(entry.sign)
+        with drawing:
+            st.image(str(entry.picture), width="stretch", alt=f"What the {entry.title} shuffles and what it keeps")
+
+
+def run_panel(run: Snapshot | None, request: Request, engine: Engine, session: str) -> None:
     """Say how the run stands and offer what can be done about it.
 
     Args:
         run: the run, or None before it was started (or when it has been forgotten).
-        test: key of TESTS.
-        settings: of the test.
-        sequences: how many the test asks for.
-        rate: sequences a second seen so far on this device.
-        start, cancel: what the buttons do.
+        request: what is run.
+        engine: where.
+        session: of the visitor.
     """
-    name = TESTS[test]
+    name, sequences = request.entry.title, request.sequences
+
+    def start() -> None:
+        engine.start(request, session)
+
     if run is None:
-        with st.container(border=True):
-            st.markdown(WHAT_IT_DOES[test])
-            estimate = f", about {duration(sequences / rate)} on this machine" if rate else ""
-            with st.container(horizontal=True, vertical_alignment="center"):
-                _button(f"Run the {name}", start, ":material/play_arrow:")
-                st.caption(f"{sequences:,} sequences to predict{estimate}. Seed {settings.seed}.")
+        rate = engine.jobs.last_rate
+        estimate = f", {request.entry.bound or 'about '}{duration(sequences / rate)} on this machine" if rate else ""
+        settings = request.settings
+        drawn = "shuffles as needed, 5 or more" if settings.shuffles == AUTO else f"{settings.shuffles} shuffles"
+        bound = "at least " if settings.shuffles == AUTO else request.entry.bound
+        with st.container(horizontal=True, vertical_alignment="center"):
+            _button(f"Run the {name}", start, ":material/play_arrow:")
+            st.caption(f"{bound}{sequences:,} sequences to predict{estimate}. {drawn}, seed {settings.seed}.")
     elif run.unfinished:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.progress(run.done / run.total if run.total else 0.0, text=_standing(run))
+            st.progress(min(run.done / run.total, 1.0) if run.total else 0.0, text=_standing(run))
             if st.button("Cancel", icon=":material/stop:", key="cancel"):
-                cancel()
+                engine.cancel(request, session)
                 st.rerun()
     elif run.state == "done":
         reused = f", {run.reused:,} of them from the store" if run.reused else ""
-        st.caption(f":material/check: {name}: {run.total:,} sequences in {duration(run.seconds)}{reused}.")
+        # A search that is not planned to its end counts each of its stages by itself.
+        done = "done" if request.entry.bound else f"{run.done:,} sequences"
+        st.caption(
+            f":material/check: {name}: {done} in {duration(run.seconds)}{'' if request.entry.bound else reused}."
+        )
     elif run.state == "cancelled":
         with st.container(horizontal=True, vertical_alignment="center"):
             st.warning(f"Cancelled after {run.done:,} of {run.total or sequences:,} sequences; those are kept.")
@@ -89,6 +105,8 @@ def _standing(run: Snapshot) -> str:
         return f"In the queue, place {run.place}" if run.place else "In the queue"
     if not run.total:
         return "Drawing the shuffles"
+    if run.note:
+        return run.note.capitalize()
     parts = [f"{run.done:,} of {run.total:,} sequences"]
     if run.rate:
         parts.append(f"{run.rate:,.0f}/s" if run.rate >= 10 else f"{run.rate:.1f}/s")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import creme_core as creme
+from creme_core.tiles import TileGrid
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = next(
@@ -149,4 +150,34 @@ def test_a_garbage_link_is_said_plainly(address, page):
     page.goto(f"{address}?gene=NOSUCHGENE&shuffles=-3&%3Cscript%3E=1")
     page.get_by_text("No gene 'NOSUCHGENE'").wait_for()
     page.get_by_text("10 is used").wait_for()
+    assert "Traceback" not in page.locator("body").inner_text()
+
+
+def test_a_tile_leads_to_the_distance_test_and_its_curve_is_the_engine_s(address, page):
+    page.goto(f"{address}?gene=SOLO1&shuffles=1&tile=23")
+    page.get_by_role("button", name="Distance Test").click()
+    page.get_by_role("button", name="Run the Distance Test").click()
+    page.get_by_text("40 sequences in").wait_for()
+    page.wait_for_url(lambda url: "test=distance" in url and "tile=23" in url)
+    read = """() => {
+        const chart = document.querySelector('.js-plotly-plot');
+        const places = chart && chart.data ? chart.data.find((trace) => trace.name === 'places') : null;
+        return places ? Array.from(places.y) : [];
+    }"""
+    page.wait_for_function(f"() => {{ const y = ({read})(); return y.length === 38 && y.every(Number.isFinite); }}")
+    drawn = np.array(page.evaluate(read), dtype=float)
+
+    source, model = creme.open_source("demo"), creme.load_model("demo")
+    locus = source.locus("SOLO1", length=model.input_length)
+    tile = TileGrid(locus.length, 5000).tiles[23]
+    result = creme.distance(creme.Predictor(model), locus, cre=(tile.start, tile.end), shuffles=1)
+    assert np.allclose(drawn, result.effects("K562")["effect"], atol=1e-4)
+    assert drawn.max() > 0.3
+
+
+def test_the_swap_page_opens_from_its_link_with_its_drawing(address, page):
+    page.goto(f"{address}swap?genes=SOLO1,HUSH1&shuffles=1")
+    page.get_by_role("button", name="Run the Context Swap Test").wait_for()
+    page.get_by_role("img", name="What the Context Swap Test shuffles and what it keeps").wait_for()
+    page.wait_for_url(lambda url: "genes=SOLO1%2CHUSH1" in url or "genes=SOLO1,HUSH1" in url)
     assert "Traceback" not in page.locator("body").inner_text()

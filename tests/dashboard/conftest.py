@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+import streamlit as st
 
+import creme_core as creme
 from creme_core.experiments import context, necessity
 from creme_core.locus import Locus
-from tests.dashboard.toy import TRACKS
+from tests.dashboard.pages import finish
+from tests.dashboard.toy import TRACKS, ToyModel
 
 
 @pytest.fixture
@@ -45,3 +48,18 @@ def make_context(make_locus):
         return context.summarise(make_locus(), settings, TRACKS, whole, {"test": "context_dependence"})
 
     return make
+
+
+@pytest.fixture
+def model(monkeypatch, tmp_path):
+    """A toy in place of the demo model, a store of its own, and nothing kept from the test before."""
+    toy = ToyModel()
+    monkeypatch.setenv("CREME_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(creme, "load_model", lambda name: toy)
+    monkeypatch.setattr("creme_core.motifs.jaspar_motifs", dict)  # reading and compiling the real ones takes seconds
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    yield toy
+    finish()
+    st.cache_resource.clear()
+    st.cache_data.clear()

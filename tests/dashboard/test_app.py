@@ -2,7 +2,6 @@
 
 import sys
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,74 +10,20 @@ from streamlit.testing.v1 import AppTest
 
 import creme_core as creme
 from dashboard import data
-from tests.dashboard.toy import CELL_LINES, ToyModel
-
-APP = Path(__file__).parents[2] / "dashboard" / "app.py"
-PATIENCE = 60
-
-
-@pytest.fixture
-def model(monkeypatch):
-    """A toy in place of the demo model, and nothing kept from the test before."""
-    toy = ToyModel()
-    monkeypatch.setattr(creme, "load_model", lambda name: toy)
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    yield toy
-    finish()
-    st.cache_resource.clear()
-    st.cache_data.clear()
-
-
-def finish():
-    """Wait for every run of the process to end."""
-    jobs = data.engines().begin("demo").result(PATIENCE).jobs
-    while jobs._active:
-        assert next(iter(list(jobs._active.values()))).finished.wait(PATIENCE)
-
-
-def open_page(**params):
-    page = AppTest.from_file(str(APP), default_timeout=PATIENCE)
-    for name, value in params.items():
-        page.query_params[name] = str(value)
-    return settle(page)
-
-
-def settle(page):
-    """Run the page, let its background work end, and run it again, as its own polling does."""
-    page.run()
-    assert not page.exception
-    finish()
-    page.run()
-    assert not page.exception
-    return page
-
-
-def texts(page):
-    kinds = (page.markdown, page.caption, page.error, page.warning, page.info)
-    return " ".join(element.value for kind in kinds for element in kind)
-
-
-def metrics(page):
-    return {metric.label: metric.value for metric in page.metric}
-
-
-def press(page, label):
-    button = next(button for button in page.button if button.label == label)
-    button.click()
-    return settle(page)
-
-
-def shown_effects(page):
-    """The effect table on the page."""
-    return next(frame.value for frame in page.dataframe if "position" in frame.value)
-
-
-def expected(model, gene, cell_line, test=creme.necessity, **settings):
-    """The same numbers without a dashboard; counted on a model of its own."""
-    headless = ToyModel()
-    locus = creme.open_source("demo").locus(gene, length=headless.input_length)
-    return test(creme.Predictor(headless), locus, **settings).effects(cell_line)
+from tests.dashboard.pages import (
+    APP,
+    PATIENCE,
+    address_of,
+    expected,
+    finish,
+    metrics,
+    open_page,
+    press,
+    settle,
+    shown_effects,
+    texts,
+)
+from tests.dashboard.toy import CELL_LINES
 
 
 def test_an_empty_page_offers_the_genes_and_a_click_opens_one(model):
@@ -149,8 +94,7 @@ def test_the_context_test_names_its_class_on_the_page_and_among_the_facts(model)
 def test_a_link_reopened_in_another_session_shows_the_result_at_once(model):
     first = press(open_page(gene="SOLO1", shuffles=2, cell_line="GM12878"), "Run the Necessity Test")
     calls = model.calls
-    link = {name: value[-1] if isinstance(value, list) else value for name, value in first.query_params.items()}
-    second = open_page(**link)
+    second = open_page(**address_of(first))
     assert model.calls == calls
     assert np.allclose(shown_effects(second)["effect"], shown_effects(first)["effect"])
 
@@ -160,8 +104,7 @@ def test_the_address_holds_the_state_of_every_widget(model):
     next(box for box in page.selectbox if box.label == "Cell line").select("PC-3")
     page.radio[0].set_value("necessity")
     settle(page)
-    address = {name: value[-1] if isinstance(value, list) else value for name, value in page.query_params.items()}
-    assert address == {
+    assert address_of(page) == {
         "source": "demo",
         "gene": "SOLO1",
         "cell_line": "PC-3",

@@ -1,10 +1,16 @@
 import io
 import json
+from types import FunctionType, SimpleNamespace
 
 import pandas as pd
 import pytest
 
+import creme_core as creme
+from creme_core.experiments.result import Settings
 from dashboard import answer_key, exports
+from dashboard.catalogue import ENTRIES, LOCUS_TESTS
+from dashboard.state import PageState
+from tests.dashboard.toy import ToyModel
 
 ACTIVITY = [[4, 4], [10, 10], [16, 14]]  # wild type 10: effects 0.6, 0, -0.5
 
@@ -23,18 +29,19 @@ def test_tsv_holds_the_effects_as_they_are(make_necessity):
     ],
 )
 def test_bedgraph_is_zero_based_and_sorted_on_either_strand(make_necessity, strand, rows):
-    lines = exports.bedgraph(make_necessity(ACTIVITY, strand), "K562").splitlines()
+    lines = exports.bedgraph(make_necessity(ACTIVITY, strand).effects("K562"), "GENE", "why").splitlines()
     assert lines[0].startswith("track type=bedGraph")
     assert lines[1:] == rows
 
 
 def test_tiles_still_to_come_are_not_in_a_track(make_necessity):
     nan = float("nan")
-    assert len(exports.bedgraph(make_necessity([[4, 4], [nan, nan], [nan, nan]]), "K562").splitlines()) == 2
+    effects = make_necessity([[4, 4], [nan, nan], [nan, nan]]).effects("K562")
+    assert len(exports.bedgraph(effects, "GENE", "why").splitlines()) == 2
 
 
 def test_bed_holds_the_called_tiles_in_their_colours(make_necessity):
-    lines = exports.bed(make_necessity(ACTIVITY), "K562").splitlines()
+    lines = exports.bed(make_necessity(ACTIVITY).effects("K562"), "GENE").splitlines()
     assert 'itemRgb="On"' in lines[0]
     assert lines[1].split("\t") == ["chr7", "1005", "1015", "enhancer_+0.600", "600", ".", "1005", "1015", "213,94,0"]
     assert lines[2].split("\t")[3:5] == ["silencer_-0.500_uncertain", "500"]
@@ -46,20 +53,66 @@ def test_provenance_says_what_was_run_and_that_the_demo_is_synthetic(make_necess
     assert read == {"test": "necessity", "synthetic": True}
 
 
-def test_the_python_lines_are_python_and_name_the_settings(make_necessity):
-    lines = exports.python_lines(
-        make_necessity(ACTIVITY),
-        test="necessity",
-        gene="it's",
-        cell_line="K562",
-        model_name="demo",
-        fasta="genome.fa",
-        genes="genes.gtf",
+def lines_of(result, entry, genes=("it's",), fasta="genome.fa", table="genes.gtf"):
+    return exports.python_lines(
+        result, entry=entry, genes=genes, cell_line="K562", model_name="demo", fasta=fasta, table=table
     )
+
+
+def test_the_python_lines_are_python_and_name_the_settings(make_necessity):
+    lines = lines_of(make_necessity(ACTIVITY), ENTRIES["necessity"])
     compile(lines, "lines", "exec")
     assert "open_source('genome.fa', genes='genes.gtf')" in lines
     assert 'locus("it\'s"' in lines
-    assert "creme.necessity(\n    predict, locus, tile_size=10, shuffles=2, seed=0\n)" in lines
+    assert "creme.necessity(\n    predict,\n    locus,\n    tile_size=10,\n    shuffles=2,\n    seed=0,\n)" in lines
+    assert "budget" not in lines
+
+
+STATE = PageState(gene="GENE", cell_line="K562", tile_size=10, shuffles=2, tile=0, tiles=(3, 0), rounds=2, copies=2)
+
+
+@pytest.mark.parametrize("entry", LOCUS_TESTS.values(), ids=LOCUS_TESTS)
+def test_the_python_lines_of_every_test_run_and_give_the_same_numbers(entry, make_locus, monkeypatch):
+    monkeypatch.setattr("creme_core.motifs.jaspar_motifs", dict)
+    locus = make_locus()
+    settings = entry.settings(STATE, locus.length)
+    expected = entry.run(creme.Predictor(ToyModel(locus.length)), (locus,), settings).effects("K562")
+    lines = lines_of(entry.run(creme.Predictor(ToyModel(locus.length)), (locus,), settings), entry, fasta=None)
+    given = {"opened": SimpleNamespace(locus=lambda name, length: locus), "model": ToyModel(locus.length)}
+    monkeypatch.setattr(creme, "open_source", lambda name: given["opened"])
+    monkeypatch.setattr(creme, "load_model", lambda name: given["model"])
+    namespace = {}
+    runner = compile(lines.replace("print(", "shown = ("), "lines", "exec")
+    FunctionType(runner, namespace)()
+    pd.testing.assert_frame_equal(namespace["result"].effects("K562"), expected)
+
+
+@pytest.mark.parametrize("entry", LOCUS_TESTS.values(), ids=LOCUS_TESTS)
+def test_the_whole_result_of_every_test_comes_back_from_its_file(entry, make_locus, monkeypatch, tmp_path):
+    monkeypatch.setattr("creme_core.motifs.jaspar_motifs", dict)
+    locus = make_locus()
+    result = entry.run(creme.Predictor(ToyModel(locus.length)), (locus,), entry.settings(STATE, locus.length))
+    path = tmp_path / "result.npz"
+    path.write_bytes(exports.npz(result))
+    read = type(result).load(path)
+    pd.testing.assert_frame_equal(read.effects("K562"), result.effects("K562"))
+
+
+def test_a_swap_s_lines_name_its_genes(make_locus):
+    loci = (make_locus("+"), make_locus("-"))
+    result = ENTRIES["swap"].run(creme.Predictor(ToyModel(49)), loci, Settings(tile_size=10, shuffles=2))
+    lines = lines_of(result, ENTRIES["swap"], genes=("A", "B"), fasta=None)
+    compile(lines, "lines", "exec")
+    assert "for gene in ['A', 'B']]" in lines
+    assert "creme.context_swap(\n    predict,\n    loci, loci,\n" in lines
+    assert exports.file_stem(result, "K562", "swap") == "2-genes_K562_swap_tile10_seed0"
+    assert len(json.loads(exports.provenance(result, {"synthetic": True}))["sources"]) == 2
+
+
+def test_places_are_bed_in_their_own_order_and_leave_out_what_lies_before_the_chromosome():
+    table = pd.DataFrame({"chrom": "chr7", "genome_start": [30, -5, -20], "genome_end": [40, 5, -10]}, index=[4, 5, 6])
+    lines = exports.places(table, ["round_1", "round_2", "round_3"], "GENE").splitlines()
+    assert lines[1:] == ["chr7\t30\t40\tround_1", "chr7\t0\t5\tround_2"]
 
 
 def test_file_names_hold_nothing_a_shell_or_a_folder_minds(make_necessity):

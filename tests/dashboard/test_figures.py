@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 
 from dashboard.figures.context_scale import context_activity, context_scale
-from dashboard.figures.diagram import shuffle_diagram
 from dashboard.figures.style import DARK, LIGHT, translucent
 from dashboard.figures.tile_track import tile_track
 
@@ -160,8 +159,3 @@ def test_context_figures_take_a_partial_result(make_context):
     empty = make_context([NAN, NAN])
     assert math.isnan(context_scale(empty, "K562", LIGHT).data[0].x[0])
     context_activity(empty, "K562", LIGHT).to_json()
-
-
-@pytest.mark.parametrize(("test", "shuffled"), [("necessity", 1), ("context", 8)])
-def test_the_diagram_hatches_what_the_test_shuffles(test, shuffled):
-    assert sum(bar.marker.pattern.shape == "x" for bar in shuffle_diagram(test, LIGHT).data) == shuffled

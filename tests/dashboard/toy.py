@@ -49,3 +49,19 @@ class ToyModel:
             assert self.gate.wait(30), "the test never opened the gate"
         codes = np.stack([mutant.render() for mutant in mutants]).astype(float)
         return (100 + codes @ self.weights.T / 20).astype(np.float32)
+
+    def gradient(self, codes, readout):
+        """Of the first track, whatever is asked: the weight of a position, spread over the four bases."""
+        return np.repeat(self.weights[0][:, None], 4, axis=1).astype(np.float32)
+
+
+def on_k562(values, others=7.0):
+    """Activity (..., 5 tracks) with the values on track 0, which is K562's CAGE."""
+    values = np.asarray(values, dtype=np.float32)
+    activity = np.full((*values.shape, 5), others, dtype=np.float32)
+    activity[..., 0] = values
+    return activity
+
+
+def traces(figure):
+    return {trace.name: trace for trace in figure.data}

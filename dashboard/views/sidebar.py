@@ -1,0 +1,110 @@
+"""What both pages with runs ask for at the side: source, cell line and settings; and the model they wait for."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYet
+from dataclasses import replace
+
+import streamlit as st
+
+from creme_core.experiments.replicates import AUTO
+from creme_core.sources import Source
+from dashboard import data
+from dashboard.catalogue import FIXED_SHUFFLES
+from dashboard.engine import Engine
+from dashboard.state import PageState, quoted
+from dashboard.widgets import choice, plain, toggle, whole_number
+
+__all__ = ["SOURCE_NAMES", "await_engine", "cell_line_box", "settings_box", "source_box", "stop_with", "store_notes"]
+
+SOURCE_NAMES = {"demo": "Demo (synthetic)", "fasta": "Own genome"}
+LINES_NAMED = 8  # cell lines a warning lists
+MODEL_SECONDS = 300  # longest wait for a model to load
+
+
+def stop_with(sentence: str) -> None:
+    """End the page with one plain sentence."""
+    st.error(plain(sentence), icon=":material/error:")
+    st.stop()
+
+
+def store_notes() -> None:
+    """What is wrong with the file of predictions, if anything is."""
+    for note in data.store().notes:
+        st.warning(plain(note), icon=":material/database_off:")
+
+
+def source_box(state: PageState, sources: tuple[str, ...]) -> tuple[PageState, Source, Future[Engine]]:
+    """Choose a source; its model begins to load."""
+    with st.sidebar:
+        name = choice("Source", "source", sources, state.source, format_func=SOURCE_NAMES.__getitem__)
+    if name != state.source:
+        state = replace(state, source=name, gene="", genes=(), cell_line="", tile=None, tiles=())
+    try:
+        opened = data.source(name)
+    except (ValueError, OSError) as error:
+        # The other sources stay within reach: the picker above is already on the page.
+        stop_with(f"The source {name} can't be opened. {error}")
+    return state, opened, data.engines().begin(opened.model_name)
+
+
+def settings_box(state: PageState, automatic: bool | None) -> PageState:
+    """Tile size, shuffles and seed.
+
+    automatic: whether the test on screen may choose the number of shuffles itself; None leaves that choice out.
+    """
+    with st.sidebar.container(border=True):
+        tile_size = whole_number("Tile size, bp", "tile_size", state.tile_size, 500, "5,000 in the paper")
+        left, right = st.columns(2)
+        auto = state.shuffles == AUTO
+        place = left.empty()
+        with right:
+            seed = whole_number("Seed", "seed", state.seed, 1, "the same seed draws the same shuffles")
+        if automatic is not None:
+            auto = toggle(
+                "As many shuffles as needed",
+                "auto shuffles",
+                auto,
+                "Necessity, Sufficiency and Distance: 5 shuffles a tile, then more where its 95% interval reaches "
+                f"further than 0.05, up to 50. The other tests use {FIXED_SHUFFLES}.",
+            )
+        with place:
+            fixed = FIXED_SHUFFLES if state.shuffles == AUTO else state.shuffles
+            number = whole_number(
+                "Shuffles",
+                "shuffles",
+                fixed,
+                1,
+                "replicates of every shuffle; 10 in the paper",
+                disabled=auto and automatic is not None,
+            )
+        if auto and automatic is False:
+            st.caption(f"This test takes a fixed number: {FIXED_SHUFFLES}.")
+    return replace(state, tile_size=tile_size, shuffles=AUTO if auto else number, seed=seed)
+
+
+def await_engine(loading: Future[Engine], model_name: str, placeholder: Callable[[], None]) -> Engine:
+    """The model, once it is there; the page ends with a sentence where it can't be had."""
+    try:
+        if not loading.done():
+            placeholder()
+            with st.spinner("Loading the model; the first time takes some seconds."):
+                loading.result(MODEL_SECONDS)
+        return loading.result(MODEL_SECONDS)
+    except (ValueError, OSError, NotYet) as error:
+        stop_with(f"The model {model_name} can't be loaded. {error}")
+
+
+def cell_line_box(wanted: str, engine: Engine) -> str:
+    """Choose a cell line; a link may ask for one that the model does not have."""
+    lines = engine.cell_lines
+    if wanted and wanted not in lines:
+        shown = ", ".join(lines[:LINES_NAMED]) + (
+            f" and {len(lines) - LINES_NAMED} more" if lines[LINES_NAMED:] else ""
+        )
+        st.session_state["warnings"] += (
+            f"The link asks for the cell line {quoted(wanted)}, which this model does not have; it has {shown}. "
+            f"{lines[0]} is used.",
+        )
+        wanted = lines[0]
+    return choice("Cell line", "cell_line", lines, wanted or lines[0])
