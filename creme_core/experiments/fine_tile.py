@@ -241,7 +241,7 @@ def run(
             np.array([done.size for done in steps], dtype=int),
             np.array([done.bases for done in steps], dtype=int),
             np.array([done.activity for done in steps]).reshape(-1, *control_activity.shape),
-            np.array([(tile.start, tile.end) for tile in left]),
+            np.array([(tile.start, tile.end) for tile in left], dtype=int).reshape(-1, 2),
             choice.names,
             choice.bases,
             choice.activity,

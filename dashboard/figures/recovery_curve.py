@@ -63,7 +63,11 @@ def recovery_curve(result: FineTileResult, readout: str | int | None, palette: P
     figure.update_layout(
         hovermode="closest",
         shapes=[level(value, palette) | {"line": THRESHOLD | {"color": palette.muted}} for value, _ in lines],
-        annotations=[line_words(value, words, palette) | {"yanchor": "top"} for value, words in lines],
+        # Words below a line near 0 would lie on the axis.
+        annotations=[
+            line_words(value, words, palette) | {"yanchor": "top" if value > 0.1 else "bottom"}
+            for value, words in lines
+        ],
     )
     figure.update_xaxes(
         title=f"Bases of the CRE kept, of {length:,}; the others are shuffled",

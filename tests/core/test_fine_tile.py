@@ -101,3 +101,10 @@ def test_a_silencer_is_recovered_while_activity_stays_low(scripted_model, locus)
 def test_settings_out_of_range_are_refused(two_cores, locus, settings, message):
     with pytest.raises(ValueError, match=message):
         search(two_cores, locus, **settings)
+
+
+def test_when_nothing_is_needed_nothing_is_kept(scripted_model, locus):
+    result = search(Predictor(scripted_model(1200, lambda codes: 10.0)), locus, baselines=False)
+    assert result.kept.shape == (0, 2)
+    assert result.pieces().empty
+    assert result.effects().iloc[-1][["bases", "recovered"]].tolist() == [0, 1]
