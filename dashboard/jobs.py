@@ -359,7 +359,8 @@ class Jobs:
         """Move a run from the active to the finished ones. The lock is held."""
         job.state = state
         job.ended = self._clock()
-        self._last_rate = self._rate(job) or self._last_rate
+        if not job.background:  # whole sequences one by one say nothing about a test's edits
+            self._last_rate = self._rate(job) or self._last_rate
         replaced = self._active.get(job.key) is not job
         name = next(name for name, other in self._active.items() if other is job)
         del self._active[name]
