@@ -111,6 +111,8 @@ def bars_when(page, condition):
 def test_a_newcomer_runs_a_necessity_test_and_sees_the_engine_s_numbers(address, page):
     page.goto(address)
     choose(page, "Gene", "MINUS1")
+    # The first gene waits for the model; what is typed while the page settles may be drawn over.
+    page.get_by_role("button", name="Run the Necessity Test").wait_for()
     shuffles = page.get_by_role("spinbutton", name="Shuffles")
     shuffles.fill("2")
     shuffles.press("Enter")
