@@ -197,8 +197,7 @@ def _write(result: Any, arguments: argparse.Namespace) -> dict[str, str]:
     files = {"effects": folder / f"{test}.tsv", "provenance": folder / f"{test}.provenance.json"}
     table.to_csv(files["effects"], sep="\t", index=False)
     files["provenance"].write_text(json.dumps(result.provenance, indent=2) + "\n", encoding="utf-8")
-    if hasattr(result, "save"):
-        files["result"] = result.save(folder / f"{test}.npz")
+    files["result"] = result.save(folder / f"{test}.npz")
     if {"chrom", "genome_start", "genome_end", "effect"} <= set(table.columns):
         files["bedgraph"] = folder / f"{test}.bedgraph"
         track = table[["chrom", "genome_start", "genome_end", "effect"]].dropna().sort_values("genome_start")

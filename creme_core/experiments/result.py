@@ -4,16 +4,15 @@ import json
 import platform
 from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import version
-from io import StringIO
 from pathlib import Path
 from typing import Any, ClassVar
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
 
 from creme_core import __version__
 from creme_core.effects import Interval, mean_interval
+from creme_core.experiments.files import read_result, write_result
 from creme_core.locus import Locus
 from creme_core.models.base import SequenceModel, resolve_readout
 from creme_core.tiles import Tile, TileGrid
@@ -122,21 +121,8 @@ class Result:
         Raises:
             ValueError: a path that does not end in .npz.
         """
-        path = Path(path)
-        if path.suffix != ".npz":
-            raise ValueError(f"A result is saved as a .npz file; {path.name!r} ends otherwise.")
-        locus = {f.name: getattr(self.locus, f.name) for f in fields(Locus) if f.name != "codes"}
-        header = {
-            "test": self.test,
-            "locus": locus,
-            "settings": asdict(self.settings),
-            "provenance": self.provenance,
-            "tracks": self.tracks.to_json(orient="table", index=False),
-        }
-        arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _HEADER_FIELDS}
-        with path.open("wb") as file:
-            np.savez_compressed(file, header=np.array(json.dumps(header)), codes=self.locus.codes, **arrays)
-        return path
+        arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _NOT_ARRAYS}
+        return write_result(path, self.test, [self.locus], self.settings, self.tracks, self.provenance, arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> "Result":
@@ -145,34 +131,14 @@ class Result:
         Raises:
             ValueError: a file that is missing, damaged, or the result of another test.
         """
-        path = Path(path)
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
-                content = {name: saved[name] for name in saved.files}
-            header = json.loads(str(content.pop("header")))
-            codes = content.pop("codes")
-            test = header["test"]
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile, TypeError) as error:
-            raise ValueError(f"{path} is not a saved result that can be read ({error}).") from error
-        if test != cls.test:
-            raise ValueError(f"{path} holds a result of the test {test!r}, not of {cls.test!r}.")
-        header["locus"]["notes"] = tuple(header["locus"]["notes"])
-        settings = {name: _tuples(value) for name, value in header["settings"].items()}
+        saved = read_result(path, cls.test)
+        settings = cls.settings_type(**saved.settings)
         return cls(
-            locus=Locus(codes=codes, **header["locus"]),
-            settings=cls.settings_type(**settings),
-            tracks=pd.read_json(StringIO(header["tracks"]), orient="table"),
-            provenance=header["provenance"],
-            **content,
+            locus=saved.loci[0], settings=settings, tracks=saved.tracks, provenance=saved.provenance, **saved.arrays
         )
 
 
-_HEADER_FIELDS = ("locus", "settings", "tracks", "provenance")
-
-
-def _tuples(value: Any) -> Any:
-    """Lists, as JSON has them, back to the tuples they were."""
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+_NOT_ARRAYS = ("locus", "settings", "tracks", "provenance")
 
 
 def provenance(test: str, model: SequenceModel, locus: Locus, settings: Settings) -> dict[str, Any]:

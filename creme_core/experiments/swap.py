@@ -1,8 +1,9 @@
 """Context Swap Test: one gene's TSS tile in another's context (paper, Methods, Context Swap Test)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pandas as pd
 from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs, fold_change
 from creme_core.experiments.context import context_table
 from creme_core.experiments.execution import OnProgress
+from creme_core.experiments.files import read_result, write_result
 from creme_core.experiments.perturbations import control, piece
 from creme_core.experiments.result import Settings, provenance
 from creme_core.locus import Locus
@@ -36,6 +38,8 @@ class SwapResult:
         target_wild_type_activity, target_control_activity: the same of the targets.
         mutant_activity: float32 (sources, targets, tracks), that source's TSS tile in that target's context.
     """
+
+    test: ClassVar[str] = "context_swap"
 
     sources: tuple[Locus, ...] = field(repr=False)
     targets: tuple[Locus, ...] = field(repr=False)
@@ -81,6 +85,34 @@ class SwapResult:
         pairs = pairs[pairs["source"] != pairs["target"]]
         grouped = pairs.groupby(["source_context", "target_context"])["fold_over_wild_type"]
         return grouped.agg(median="median", pairs="size").reset_index()
+
+    def save(self, path: str | Path) -> Path:
+        """Write the result to one .npz file, which `load` reads back; no pickle.
+
+        Raises:
+            ValueError: a path that does not end in .npz.
+        """
+        arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name.endswith("_activity")}
+        loci = (*self.sources, *self.targets)
+        return write_result(path, self.test, loci, self.settings, self.tracks, self.provenance, arrays)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "SwapResult":
+        """Read a result that `save` wrote.
+
+        Raises:
+            ValueError: a file that is missing, damaged, or the result of another test.
+        """
+        saved = read_result(path, cls.test)
+        count = len(saved.arrays["wild_type_activity"])
+        return cls(
+            sources=saved.loci[:count],
+            targets=saved.loci[count:],
+            settings=Settings(**saved.settings),
+            tracks=saved.tracks,
+            provenance=saved.provenance,
+            **saved.arrays,
+        )
 
     def _mean(self, activity: np.ndarray, readout: str | int) -> np.ndarray:
         return activity[..., resolve_readout(self.tracks, readout)].astype(np.float64).mean(axis=-1)
@@ -145,7 +177,7 @@ def run(
     settings = Settings(tile_size=tile_size, shuffles=shuffles, seed=seed)
     sources, targets = tuple(sources), tuple(targets)
     mutants = plan(sources, targets, settings)
-    origin = [provenance("context_swap", predict.model, locus, settings) for locus in sources]
+    origin = [provenance(SwapResult.test, predict.model, locus, settings) for locus in sources]
 
     def conclude(activity: np.ndarray) -> SwapResult:
         count = len(sources) + len(targets)

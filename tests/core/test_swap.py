@@ -70,3 +70,11 @@ def test_loci_of_different_lengths_are_refused(toy_model, loci):
 def test_no_loci_are_refused(toy_model, loci):
     with pytest.raises(ValueError, match="at least one source and one target"):
         swap.run(Predictor(toy_model), loci, [], tile_size=10)
+
+
+def test_a_result_is_read_back_as_it_was_saved(compatible, loci, tmp_path):
+    result = swap.run(compatible, loci[:2], loci, tile_size=10, shuffles=2)
+    again = swap.SwapResult.load(result.save(tmp_path / "s.npz"))
+    assert again.effects("K562").equals(result.effects("K562"))
+    assert [locus.digest for locus in again.targets] == [locus.digest for locus in loci]
+    assert (again.settings, again.provenance) == (result.settings, result.provenance)
