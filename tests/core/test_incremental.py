@@ -3,6 +3,7 @@
 Errors are stated as a share of the spread that the edits cause, since that is what CREME reads.
 """
 
+import copy
 from typing import NamedTuple
 from unittest import mock
 
@@ -290,13 +291,14 @@ def test_profile_and_gradient_equal_the_networks_own(name):
 @pytest.mark.slow
 def test_equals_own_forward_at_full_size():
     settings = {"dim": 1536, "depth": 11, "heads": 8, "target_length": 896}
-    module = random_network(torch.float32, **settings)
+    module = copy.deepcopy(random_network(torch.float32, **settings))
+    # Outputs of so wide a network are far from zero, where softplus says nothing: compare what it is given.
+    module.heads["human"][1] = torch.nn.Identity()
     model = wrap(module, 196_608)
     background = Background(bases(0, 196_608))
     edits = [Edit(40_000, bases(1, 5_000)), Edit(95_804, bases(2, 5_000))]
     mutants = [Mutant(background), Mutant(background, edits[:1]), Mutant(background, edits)]
     expected = np.concatenate([own_forward(module, [mutant]) for mutant in mutants])
-    far = np.abs(expected[1] / expected[0] - 1)
-    assert np.median(far) > 0.01
-    error = np.abs(model.tss_activity(mutants) - expected) / np.ptp(expected, axis=0)
-    assert error.max() < 1e-3
+    spread = np.ptp(expected, axis=0)
+    assert (np.abs(expected[1] - expected[0]) > 0.1 * spread).all(), "the far tile moves too little to test anything"
+    assert (np.abs(model.tss_activity(mutants) - expected) < 1e-3 * spread).all()
