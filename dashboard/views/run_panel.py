@@ -74,9 +74,9 @@ def run_panel(run: Snapshot | None, request: Request, engine: Engine, session: s
     elif run.unfinished:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.progress(min(run.done / run.total, 1.0) if run.total else 0.0, text=_standing(run))
-            if st.button("Cancel", icon=":material/stop:", key="cancel"):
-                engine.cancel(request, session)
-                st.rerun()
+            _button(
+                "Cancel", lambda: engine.cancel(request, session), ":material/stop:", key="cancel", kind="secondary"
+            )
     elif run.state == "done":
         reused = f", {run.reused:,} of them from the store" if run.reused else ""
         # A search that is not planned to its end counts each of its stages by itself.
@@ -93,9 +93,9 @@ def run_panel(run: Snapshot | None, request: Request, engine: Engine, session: s
         _button("Try again", start, ":material/replay:")
 
 
-def _button(label: str, start: Callable[[], None], icon: str) -> None:
-    if st.button(label, type="primary", icon=icon, key="run"):
-        start()
+def _button(label: str, act: Callable[[], None], icon: str, key: str = "run", kind: str = "primary") -> None:
+    """A button that acts before the page is drawn again: a redraw that comes in between can't lose the click."""
+    if st.button(label, type=kind, icon=icon, key=key, on_click=act):
         st.rerun()
 
 
