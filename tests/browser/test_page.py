@@ -140,6 +140,7 @@ def test_a_newcomer_runs_a_necessity_test_and_sees_the_engine_s_numbers(address,
     assert "Error" not in text
 
 
+@pytest.mark.slow
 def test_clicking_a_bar_chooses_its_tile(address, page):
     page.goto(f"{address}?gene=SOLO1&shuffles=2&truth=1")
     page.get_by_role("button", name="Run the Necessity Test").click()
@@ -165,6 +166,7 @@ def test_a_garbage_link_is_said_plainly(address, page):
     assert "Traceback" not in page.locator("body").inner_text()
 
 
+@pytest.mark.slow
 def test_a_tile_leads_to_the_distance_test_and_its_curve_is_the_engine_s(address, page):
     page.goto(f"{address}?gene=SOLO1&shuffles=1&tile=23")
     page.get_by_role("button", name="Distance Test").click()
@@ -187,6 +189,7 @@ def test_a_tile_leads_to_the_distance_test_and_its_curve_is_the_engine_s(address
     assert drawn.max() > 0.3
 
 
+@pytest.mark.slow
 def test_the_swap_page_opens_from_its_link_with_its_drawing(address, page):
     page.goto(f"{address}swap?genes=SOLO1,HUSH1&shuffles=1")
     page.get_by_role("button", name="Run the Context Swap Test").wait_for()
