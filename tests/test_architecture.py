@@ -14,9 +14,9 @@ ROOT = Path(__file__).parents[1]
 
 # A module, or package, of creme_core imports only from those before it. A new one gets its place here.
 LAYERS = """
-sequence tiles shuffle genome annotation locus mutant models database store predictor effects
-greedy motifs saliency experiments signals characterise published
-demo sources home cohort cli __main__
+sequence tiles shuffle home web downloads genome annotation gencode remote_genome locus mutant effects models
+database store predictor greedy motifs saliency experiments signals published evidence vetting
+demo sources selfcheck cohort cli __main__
 """
 ORDER = LAYERS.split()
 

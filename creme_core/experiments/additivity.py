@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import pandas as pd
 
 from creme_core.effects import (
-    ENFORMER_CUTOFFS,
     Cutoffs,
     additive_model,
     classify_additivity,
@@ -48,7 +47,7 @@ def compare(
     readout: str | int | None = None,
     *,
     rounds: int | None = None,
-    cutoffs: Cutoffs = ENFORMER_CUTOFFS,
+    cutoffs: Cutoffs | None = None,
 ) -> Additivity:
     """Compare the greedy trajectory with the additive and the multiplicative model, both in the greedy order.
 
@@ -56,11 +55,12 @@ def compare(
         result: of the Higher-order Interaction Test.
         readout: None is the one that was searched.
         rounds: the first so many rounds only; None is all that were run.
-        cutoffs: for the classes.
+        cutoffs: for the classes; None is the model's.
 
     Raises:
         ValueError: an unknown readout, or rounds outside 1 to those run.
     """
+    cutoffs = cutoffs or result.cutoffs
     table = result.effects(readout)
     if rounds is not None and not 1 <= rounds <= len(table):
         raise ValueError(f"rounds is {rounds}; the search has 1 to {len(table)} of them.")

@@ -33,8 +33,8 @@ class ContextResult(Result):
         """Predicted TSS activity in each shuffled context, float64 (shuffles,); NaN where it is still to come."""
         return self._readout(self.mutant_activity, readout)
 
-    def effects(self, readout: str | int, cutoffs: Cutoffs = ENFORMER_CUTOFFS) -> pd.DataFrame:
-        """One row.
+    def effects(self, readout: str | int, cutoffs: Cutoffs | None = None) -> pd.DataFrame:
+        """One row; `cutoffs` are the model's unless others are given.
 
         Returns:
             DataFrame with wild_type and mutant (predicted TSS activity, the latter the mean over shuffles), effect
@@ -44,7 +44,7 @@ class ContextResult(Result):
         Raises:
             ValueError: an unknown readout.
         """
-        return context_table(self.wild_type(readout), self.mutants(readout), cutoffs)
+        return context_table(self.wild_type(readout), self.mutants(readout), cutoffs or self.cutoffs)
 
 
 def context_table(wild_type: float, mutants: np.ndarray, cutoffs: Cutoffs = ENFORMER_CUTOFFS) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs, fold_over_best, mean_interval
+from creme_core.effects import Cutoffs, fold_over_best, mean_interval
 from creme_core.experiments.embedded import EmbeddedResult
 from creme_core.experiments.execution import OnProgress, execute, part_controls
 from creme_core.experiments.perturbations import check_element, control, piece
@@ -49,14 +49,12 @@ class DistanceResult(EmbeddedResult):
         """Where the CRE was put, left to right: it starts where each context tile starts."""
         return self.grid.context_tiles
 
-    def effects(
-        self, readout: str | int, cutoffs: Cutoffs = ENFORMER_CUTOFFS, normalisation: str = "auto"
-    ) -> pd.DataFrame:
+    def effects(self, readout: str | int, cutoffs: Cutoffs | None = None, normalisation: str = "auto") -> pd.DataFrame:
         """One row a position, left to right.
 
         Args:
             readout: see `resolve_readout`.
-            cutoffs: for the context class.
+            cutoffs: for the context class; None is the model's.
             normalisation: what `effect` divides by, as in the Sufficiency Test.
 
         Returns:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs, tile_effect
+from creme_core.effects import Cutoffs, tile_effect
 from creme_core.experiments.context import context_table
 from creme_core.experiments.result import Result, check_choice
 
@@ -26,20 +26,19 @@ class EmbeddedResult(Result):
     control_activity: np.ndarray = field(repr=False)
     mutant_activity: np.ndarray = field(repr=False)
 
-    def context(self, readout: str | int, cutoffs: Cutoffs = ENFORMER_CUTOFFS) -> pd.DataFrame:
+    def context(self, readout: str | int, cutoffs: Cutoffs | None = None) -> pd.DataFrame:
         """The Context Dependence Test's table: its mutants are this test's controls, so it comes for free."""
-        return context_table(self.wild_type(readout), self._readout(self.control_activity, readout), cutoffs)
+        controls = self._readout(self.control_activity, readout)
+        return context_table(self.wild_type(readout), controls, cutoffs or self.cutoffs)
 
-    def normalisation(self, readout: str | int, cutoffs: Cutoffs = ENFORMER_CUTOFFS, asked: str = "auto") -> str:
+    def normalisation(self, readout: str | int, cutoffs: Cutoffs | None = None, asked: str = "auto") -> str:
         """What `effect` divides by: as asked, or by the paper's rule."""
         check_choice("normalisation", asked, NORMALISATIONS)
         if asked != "auto":
             return asked
         return "wild_type" if self.context(readout, cutoffs)["call"].iloc[0] == "enhancing" else "control"
 
-    def samples(
-        self, readout: str | int, cutoffs: Cutoffs = ENFORMER_CUTOFFS, normalisation: str = "auto"
-    ) -> np.ndarray:
+    def samples(self, readout: str | int, cutoffs: Cutoffs | None = None, normalisation: str = "auto") -> np.ndarray:
         """The effect of each shuffle: float64 (units, shuffles), NaN where there is none."""
         controls = self._readout(self.control_activity, readout)
         over_wild_type = self.normalisation(readout, cutoffs, normalisation) == "wild_type"

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs, classify_tile, crosses, shuffle_effect
+from creme_core.effects import Cutoffs, classify_tile, crosses, shuffle_effect
 from creme_core.experiments.execution import OnProgress, execute
 from creme_core.experiments.perturbations import can_be_shuffled, shuffled_tile
 from creme_core.experiments.replicates import ReplicatedSettings as Settings
@@ -59,8 +59,8 @@ class NecessityResult(Result):
         """The effect of each shuffle: float64 (context tiles, shuffles), NaN where there is none."""
         return shuffle_effect(self.wild_type(readout), self._readout(self.mutant_activity, readout))
 
-    def effects(self, readout: str | int, cutoffs: Cutoffs = ENFORMER_CUTOFFS) -> pd.DataFrame:
-        """One row a context tile, left to right.
+    def effects(self, readout: str | int, cutoffs: Cutoffs | None = None) -> pd.DataFrame:
+        """One row a context tile, left to right; `cutoffs` are the model's unless others are given.
 
         Returns:
             DataFrame with the columns of `tile_columns`, then effect (mean over shuffles of (WT - MUT) / WT), sem,
@@ -70,6 +70,7 @@ class NecessityResult(Result):
         Raises:
             ValueError: an unknown readout.
         """
+        cutoffs = cutoffs or self.cutoffs
         columns, interval = interval_columns(self.samples(readout), self.settings.pilot)
         return pd.DataFrame(
             tile_columns(self.locus, self.grid, self.tiles)

@@ -11,13 +11,22 @@ import numpy as np
 import pandas as pd
 
 from creme_core import __version__
-from creme_core.effects import Interval, mean_interval
+from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs, Interval, mean_interval
 from creme_core.experiments.files import read_result, write_result
 from creme_core.locus import Locus
 from creme_core.models.base import SequenceModel, resolve_readout
 from creme_core.tiles import Tile, TileGrid
 
-__all__ = ["Result", "Settings", "check_choice", "interval_columns", "provenance", "tile_columns", "whole_interval"]
+__all__ = [
+    "Result",
+    "Settings",
+    "check_choice",
+    "cutoffs_of",
+    "interval_columns",
+    "provenance",
+    "tile_columns",
+    "whole_interval",
+]
 
 MAXIMUM_SHUFFLES = 1000
 
@@ -103,6 +112,11 @@ class Result:
         """The tiles of the window."""
         return TileGrid(self.locus.length, self.settings.tile_size)
 
+    @property
+    def cutoffs(self) -> Cutoffs:
+        """Where the paper draws its lines for this model."""
+        return cutoffs_of(self.provenance)
+
     def wild_type(self, readout: str | int) -> float:
         """Predicted TSS activity of the unchanged window; NaN while it is still to come."""
         return float(self._readout(self.wild_type_activity, readout))
@@ -158,10 +172,20 @@ def provenance(test: str, model: SequenceModel, locus: Locus, settings: Settings
             "convention": locus.convention,
         },
         "sequence_digest": locus.digest,
-        "model": {"name": model.name, "fingerprint": model.fingerprint, "precision": model.precision},
+        "model": {
+            "name": model.name,
+            "fingerprint": model.fingerprint,
+            "precision": model.precision,
+            "cutoffs": asdict(getattr(model, "cutoffs", ENFORMER_CUTOFFS)),
+        },
         "versions": {"creme_core": __version__, "python": platform.python_version()}
         | {name: version(name) for name in packages},
     }
+
+
+def cutoffs_of(origin: dict[str, Any]) -> Cutoffs:
+    """The cut-offs of the model that a provenance names; the paper's for Enformer where it names none."""
+    return Cutoffs(**origin.get("model", {}).get("cutoffs", {}))
 
 
 def tile_columns(locus: Locus, grid: TileGrid, tiles: tuple[Tile, ...]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs, classify_tile, crosses, mean_interval
+from creme_core.effects import Cutoffs, classify_tile, crosses, mean_interval
 from creme_core.experiments.embedded import EmbeddedResult
 from creme_core.experiments.execution import OnProgress, execute, part_controls
 from creme_core.experiments.perturbations import control, piece
@@ -39,14 +39,12 @@ class SufficiencyResult(EmbeddedResult):
         """The tiles that were embedded, left to right."""
         return self.grid.context_tiles
 
-    def effects(
-        self, readout: str | int, cutoffs: Cutoffs = ENFORMER_CUTOFFS, normalisation: str = "auto"
-    ) -> pd.DataFrame:
+    def effects(self, readout: str | int, cutoffs: Cutoffs | None = None, normalisation: str = "auto") -> pd.DataFrame:
         """One row a context tile, left to right.
 
         Args:
             readout: see `resolve_readout`.
-            cutoffs: for the context class and the calls.
+            cutoffs: for the context class and the calls; None is the model's.
             normalisation: what `effect` divides by: "wild_type", "control", or "auto", the paper's rule: the wild
                 type where the context is enhancing, the control otherwise. Both are always in the table.
 
@@ -57,6 +55,7 @@ class SufficiencyResult(EmbeddedResult):
         Raises:
             ValueError: an unknown readout or normalisation.
         """
+        cutoffs = cutoffs or self.cutoffs
         normalisation = self.normalisation(readout, cutoffs, normalisation)
         columns, interval = interval_columns(self.samples(readout, cutoffs, normalisation), self.settings.pilot)
         return pd.DataFrame(

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs, fold_change
+from creme_core.effects import Cutoffs, fold_change
 from creme_core.experiments.context import context_table
 from creme_core.experiments.execution import OnProgress
 from creme_core.experiments.files import read_result, write_result
 from creme_core.experiments.perturbations import control, piece
-from creme_core.experiments.result import Settings, provenance
+from creme_core.experiments.result import Settings, cutoffs_of, provenance
 from creme_core.locus import Locus
 from creme_core.models.base import resolve_readout
 from creme_core.mutant import Background, Mutant
@@ -52,12 +52,18 @@ class SwapResult:
     target_control_activity: np.ndarray = field(repr=False)
     mutant_activity: np.ndarray = field(repr=False)
 
-    def effects(self, readout: str | int, cutoffs: Cutoffs = ENFORMER_CUTOFFS) -> pd.DataFrame:
+    @property
+    def cutoffs(self) -> Cutoffs:
+        """Where the paper draws its lines for this model."""
+        return cutoffs_of(self.provenance[0] if self.provenance else {})
+
+    def effects(self, readout: str | int, cutoffs: Cutoffs | None = None) -> pd.DataFrame:
         """One row a pair: source, target, source_context, target_context, fold_over_wild_type (MUT / WT of the source).
 
         Raises:
             ValueError: an unknown readout.
         """
+        cutoffs = cutoffs or self.cutoffs
         fold = fold_change(
             self._mean(self.mutant_activity, readout), self._mean(self.wild_type_activity, readout)[:, None]
         )
@@ -79,7 +85,7 @@ class SwapResult:
         )
         return pd.DataFrame(fold, [s.gene for s in self.sources], [t.gene for t in self.targets])
 
-    def by_context(self, readout: str | int, cutoffs: Cutoffs = ENFORMER_CUTOFFS) -> pd.DataFrame:
+    def by_context(self, readout: str | int, cutoffs: Cutoffs | None = None) -> pd.DataFrame:
         """Median fold change and number of pairs by the context classes of source and target, own contexts left out."""
         pairs = self.effects(readout, cutoffs)
         pairs = pairs[pairs["source"] != pairs["target"]]

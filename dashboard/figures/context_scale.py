@@ -5,7 +5,6 @@ import math
 import numpy as np
 import plotly.graph_objects as go
 
-from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs
 from creme_core.experiments.context import ContextResult
 from dashboard.figures.style import Palette, finish, translucent
 
@@ -77,11 +76,9 @@ def context_activity(result: ContextResult, readout: str, palette: Palette) -> g
     return finish(figure, palette, height=330, revision=result.locus.digest)
 
 
-def context_scale(
-    result: ContextResult, readout: str, palette: Palette, cutoffs: Cutoffs = ENFORMER_CUTOFFS
-) -> go.Figure:
+def context_scale(result: ContextResult, readout: str, palette: Palette) -> go.Figure:
     """The effect on a line with the paper's classes as bands."""
-    row = result.effects(readout, cutoffs).iloc[0]
+    row, cutoffs = result.effects(readout).iloc[0], result.cutoffs
     effect, low, high = row["effect"], row["ci_low"], row["ci_high"]
     bands = [
         (LEFT_END, cutoffs.silencing, "silencing", palette.silencer),

@@ -268,6 +268,8 @@ def keyed(figure: go.Figure, palette: Palette, *, heading: Sequence[str] = (), r
 
 def place_lines(row: Any) -> list[str]:
     """Where a tile is, for a reader: a row with chrom, genome_start, genome_end (0-based), tile, distance (bp)."""
+    if row.genome_end < 0:
+        return ["which tile it is was not published"]
     side = "upstream" if row.distance < 0 else "downstream"
     tile = f"tile {row.tile}, " if hasattr(row, "tile") else ""
     return [

@@ -5,7 +5,7 @@ from typing import Literal
 import pandas as pd
 import plotly.graph_objects as go
 
-from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs
+from creme_core.effects import Cutoffs
 from creme_core.experiments.necessity import NecessityResult
 from creme_core.experiments.sufficiency import SufficiencyResult
 from dashboard.figures.set_curve import place_lines, value_line
@@ -45,7 +45,6 @@ def sufficiency_track(
     normalisation: Literal["auto", "wild_type", "control"] = "auto",
     selected: int | None = None,
     truth: pd.DataFrame | None = None,
-    cutoffs: Cutoffs = ENFORMER_CUTOFFS,
 ) -> go.Figure:
     """Bars of sufficiency, and in a second panel on the same x axis those of necessity.
 
@@ -61,14 +60,13 @@ def sufficiency_track(
         normalisation: what the effect divides by, see SufficiencyResult.effects.
         selected: number of a tile to outline.
         truth: planted elements to draw below, as in `tile_track`.
-        cutoffs: where a tile is called.
 
     Raises:
         ValueError: an unknown readout or normalisation.
     """
-    locus, grid = result.locus, result.grid
-    effects = result.effects(readout, cutoffs, normalisation)
-    beside = _necessity_effects(result, necessity, readout, cutoffs)
+    locus, grid, cutoffs = result.locus, result.grid, result.cutoffs
+    effects = result.effects(readout, normalisation=normalisation)
+    beside = _necessity_effects(result, necessity, readout)
     limits = [_limit(table) for table in (effects, beside) if table is not None]
     if len(limits) == 2 and max(limits) <= ALIKE * min(limits):
         limits = [max(limits)] * 2
@@ -147,13 +145,13 @@ def sufficiency_track(
 
 
 def _necessity_effects(
-    result: SufficiencyResult, necessity: NecessityResult | None, readout: str | int, cutoffs: Cutoffs
+    result: SufficiencyResult, necessity: NecessityResult | None, readout: str | int
 ) -> pd.DataFrame | None:
     if necessity is None or necessity.grid != result.grid:
         return None
     if (necessity.locus.name, necessity.locus.digest) != (result.locus.name, result.locus.digest):
         return None
-    return necessity.effects(readout, cutoffs)
+    return necessity.effects(readout)
 
 
 def _hover(row) -> str:

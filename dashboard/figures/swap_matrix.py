@@ -7,7 +7,6 @@ from itertools import groupby
 import numpy as np
 import plotly.graph_objects as go
 
-from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs
 from creme_core.experiments.swap import SwapResult
 from dashboard.figures.set_curve import keyed, numbers
 from dashboard.figures.style import Palette, finish, translucent
@@ -22,9 +21,7 @@ CELL = 26  # px
 PLOT_WIDTH = 800  # px, about what the matrix gets on a page 1280 px wide
 
 
-def swap_matrix(
-    result: SwapResult, readout: str | int, palette: Palette, cutoffs: Cutoffs = ENFORMER_CUTOFFS
-) -> go.Figure:
+def swap_matrix(result: SwapResult, readout: str | int, palette: Palette) -> go.Figure:
     """Sources down, targets across, each grouped by its context class; colour is log2 of MUT / WT of the source.
 
     The scale is centred on no change. A gene in its own context is framed. Trace 0 is the matrix.
@@ -33,12 +30,11 @@ def swap_matrix(
         result: whole or partial; pairs still to come are gaps.
         readout: see `resolve_readout`.
         palette: colours.
-        cutoffs: of the context classes.
 
     Raises:
         ValueError: an unknown readout.
     """
-    fold, source_classes, target_classes = _laid_out(result, readout, cutoffs)
+    fold, source_classes, target_classes = _laid_out(result, readout)
     down, across = _order(source_classes), _order(target_classes)
     fold = fold[np.ix_(down, across)]
     sources = [(result.sources[i], source_classes[i]) for i in down]
@@ -135,9 +131,7 @@ def swap_matrix(
     )
 
 
-def swap_boxes(
-    result: SwapResult, readout: str | int, palette: Palette, cutoffs: Cutoffs = ENFORMER_CUTOFFS
-) -> go.Figure:
+def swap_boxes(result: SwapResult, readout: str | int, palette: Palette) -> go.Figure:
     """MUT / WT by the class of the target's context, for each class of the source's; own contexts left out.
 
     One trace a class of target, in the order of CLASSES; each pair is a point.
@@ -146,12 +140,11 @@ def swap_boxes(
         result: whole or partial.
         readout: see `resolve_readout`.
         palette: colours.
-        cutoffs: of the context classes.
 
     Raises:
         ValueError: an unknown readout.
     """
-    pairs = result.effects(readout, cutoffs)
+    pairs = result.effects(readout)
     pairs = pairs.assign(log2=_log2(pairs["fold_over_wild_type"].to_numpy()))
     pairs = pairs[(pairs["source"] != pairs["target"]) & np.isfinite(pairs["log2"])]
     present = [name for name in CLASSES if name in set(pairs["source_context"])]
@@ -222,10 +215,10 @@ def swap_boxes(
     return keyed(figure, palette).update_layout(margin={"l": 74})
 
 
-def _laid_out(result: SwapResult, readout: str | int, cutoffs: Cutoffs) -> tuple[np.ndarray, list[str], list[str]]:
+def _laid_out(result: SwapResult, readout: str | int) -> tuple[np.ndarray, list[str], list[str]]:
     """MUT / WT (sources, targets), and the context class of each source and each target."""
     # By place and not by name: two TSSs of a gene share theirs.
-    pairs = result.effects(readout, cutoffs)
+    pairs = result.effects(readout)
     shape = (len(result.sources), len(result.targets))
     source_classes = pairs["source_context"].to_numpy().reshape(shape)[:, 0].tolist()
     target_classes = pairs["target_context"].to_numpy().reshape(shape)[0].tolist()

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from creme_core import effects
 from creme_core.experiments import necessity
 from creme_core.experiments.perturbations import shuffled_tile
 from creme_core.experiments.result import Settings
@@ -156,7 +157,9 @@ def test_provenance_says_what_repeats_the_run(toy_model, toy_locus):
     assert provenance["test"] == "necessity"
     assert provenance["settings"] == {"tile_size": 10, "shuffles": 2, "seed": 9, "half_width": 0.05, "budget": 50}
     assert provenance["seed"] == 9
-    assert provenance["model"] == {"name": "toy", "fingerprint": "toy-1", "precision": "float32"}
+    told = dict(provenance["model"])
+    assert effects.Cutoffs(**told.pop("cutoffs")) == effects.ENFORMER_CUTOFFS
+    assert told == {"name": "toy", "fingerprint": "toy-1", "precision": "float32"}
     assert provenance["sequence_digest"] == toy_locus.digest
     assert provenance["locus"]["tss"] == 120
     assert set(provenance["versions"]) >= {"creme_core", "torch", "enformer-pytorch", "numpy", "python"}
