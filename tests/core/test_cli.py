@@ -98,6 +98,7 @@ def test_people_get_a_bar_and_the_files(run, tmp_path):
         (["--tile-size", "1000"], {}, "does not fit"),
         (["--fasta", "nowhere.fa"], {}, "no FASTA file at nowhere.fa"),
         (["--fasta", "nowhere.fa"], {"files": False}, "both --fasta and --genes"),
+        (["--source", "hg38"], {}, "Give --source, or --fasta with --genes, not both"),
     ],
 )
 def test_what_is_refused_ends_in_one_sentence_and_code_2(run, options, settings, message):
@@ -129,6 +130,24 @@ def test_what_cannot_be_parsed_ends_with_code_2(run, options, capsys):
         run("distance", *options)
     assert ended.value.code == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "opened", "loaded"),
+    [
+        ([], "demo", "demo"),
+        (["--source", "demo"], "demo", "demo"),
+        (["--source", "hg38"], "hg38", "enformer"),
+        (["--source", "hg38", "--model", "borzoi"], "hg38", "borzoi"),
+    ],
+)
+def test_the_source_brings_its_model_unless_another_is_named(run, monkeypatch, toy_model, options, opened, loaded):
+    asked = []
+    own = creme.open_source
+    monkeypatch.setattr(creme, "open_source", lambda name: asked.append(name) or own("demo"))
+    monkeypatch.setattr(creme, "load_model", lambda name, device: asked.append(name) or toy_model)
+    run("necessity", *options, files=False)
+    assert asked == [opened, loaded]
 
 
 def test_an_interruption_ends_with_code_130(run, monkeypatch, toy_model):

@@ -1,8 +1,4 @@
-"""The tests from a shell: `python -m creme_core TEST --gene GENE --cell-line LINE --out FOLDER`.
-
-Exit codes: 0 done; 2 the input was refused, one sentence on standard error says why; 130 interrupted, what was
-computed is in the store and the same command goes on from there.
-"""
+"""The tests as commands: `TEST --gene GENE --cell-line LINE --out FOLDER`."""
 
 import argparse
 import json
@@ -10,9 +6,10 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import creme_core as creme
+from creme_core.cli.parser import Parser
 from creme_core.home import store_path
 from creme_core.store import MemoryStore, Store
 
@@ -20,16 +17,14 @@ if TYPE_CHECKING:
     from creme_core.locus import Locus
     from creme_core.predictor import Predictor, Progress
 
-__all__ = ["main"]
+__all__ = ["add_tests", "answer"]
 
-REFUSED, INTERRUPTED = 2, 130
-
-
-class _Parser(argparse.ArgumentParser):
-    """Refuses in one sentence, without the usage text in front."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(REFUSED, f"{self.prog}: {message}. See {self.prog} --help.\n")
+# Source -> the model that goes with it.
+SOURCES = {"demo": "demo", "hg38": "enformer"}
+MODELS = (
+    "demo, enformer, borzoi (four replicates averaged), borzoi-0 to borzoi-3 (one of them), flashzoi, or a folder "
+    "(default: demo, or enformer with --source hg38)"
+)
 
 
 def _tile(locus: "Locus", tile_size: int, number: int) -> tuple[int, int]:
@@ -132,11 +127,11 @@ def _numbers(text: str) -> list[int]:
         raise argparse.ArgumentTypeError(f"{text!r} is no list of tile numbers; write them as 12,14,20") from None
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m creme_core", description="Run a CREME test and write its results to a folder.")
-    tests = parser.add_subparsers(dest="test", required=True, metavar="TEST", parser_class=_Parser)
+def add_tests(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """Add a command for each test."""
     for name, help_text in TESTS.items():
-        test = tests.add_parser(name, help=help_text, description=help_text)
+        test = commands.add_parser(name, help=help_text, description=help_text)
+        test.set_defaults(test=name, answer=answer, kept="what was computed is kept")
         add = test.add_argument
         add("--gene", required=True, help="symbol, Ensembl id, or chromosome:position:strand (1-based)")
         add("--cell-line", required=True, help="cell line, track identifier or track index of the tables")
@@ -144,9 +139,10 @@ def _parser() -> argparse.ArgumentParser:
         add("--tile-size", type=int, default=5000, help="bp (default: 5000)")
         add("--shuffles", type=_shuffles, default=10, help="replicates, or auto where the test has it (default: 10)")
         add("--seed", type=int, default=0, help="whole number (default: 0)")
-        add("--fasta", type=Path, help="a genome of your own, with --genes; the demo world otherwise")
+        add("--source", choices=SOURCES, help="demo (default) or hg38: the human genome with GENCODE")
+        add("--fasta", type=Path, help="a genome of your own, with --genes, instead of a source")
         add("--genes", type=Path, help="its gene table: BED, GTF, GFF3 or TSV")
-        add("--model", default="demo", help="model name or folder (default: demo)")
+        add("--model", help=MODELS)
         add("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
         add("--store", type=Path, help="file that keeps predictions (default: that of the dashboard)")
         add("--no-store", action="store_true", help="keep predictions in memory only")
@@ -164,7 +160,6 @@ def _parser() -> argparse.ArgumentParser:
             add("--copies", type=int, default=15, help="(default: 15)")
         if name == "set_sufficiency":
             add("--tiles", type=_numbers, help="tile numbers in the order to add them, with commas")
-    return parser
 
 
 class _Bar:
@@ -209,27 +204,18 @@ def _write(result: Any, arguments: argparse.Namespace) -> dict[str, str]:
     return {name: str(path) for name, path in files.items()}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
-    asked = _parser().parse_args(arguments)
-    try:
-        return _answer(asked)
-    except (ValueError, OSError) as error:
-        print(f"python -m creme_core: {error}", file=sys.stderr)
-        return REFUSED
-    except KeyboardInterrupt:
-        print("Interrupted; what was computed is kept, and the same command goes on from there.", file=sys.stderr)
-        return INTERRUPTED
-
-
-def _answer(asked: argparse.Namespace) -> int:
+def answer(asked: argparse.Namespace) -> int:
+    """Run the test that was asked for and write its files; returns the exit code."""
     if (asked.fasta is None) != (asked.genes is None):
         raise ValueError("A genome of your own needs both --fasta and --genes.")
+    if asked.fasta is not None and asked.source is not None:
+        raise ValueError("Give --source, or --fasta with --genes, not both.")
     # Cell lines may be given as a track index.
     with suppress(ValueError):
         asked.cell_line = int(asked.cell_line)
-    source = creme.open_source("demo") if asked.fasta is None else creme.open_source(asked.fasta, genes=asked.genes)
-    model = creme.load_model(asked.model, device=asked.device)
+    name = asked.source or "demo"
+    source = creme.open_source(name) if asked.fasta is None else creme.open_source(asked.fasta, genes=asked.genes)
+    model = creme.load_model(asked.model or SOURCES[name], device=asked.device)
     from creme_core.models.base import resolve_readout
 
     resolve_readout(model.tracks, asked.cell_line)
