@@ -5,7 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
-from creme_core.genome import Genome
+from creme_core.genome import Genome, fitting_assemblies
+from creme_core.remote_genome import RemoteGenome
 from creme_core.sequence import AMBIGUITY_LETTERS, N, digest, encode, reverse_complement
 
 __all__ = ["MAXIMUM_N_FRACTION", "Locus", "read_locus"]
@@ -104,7 +105,7 @@ def _window_start(tss: int, strand: str, length: int, convention: str) -> int:
 
 
 def read_locus(
-    genome: Genome,
+    genome: Genome | RemoteGenome,
     *,
     gene: str,
     gene_id: str,
@@ -120,6 +121,7 @@ def read_locus(
     Raises:
         ValueError: an unknown chromosome or convention, a TSS outside its chromosome, a letter that is no base (see
             `encode` for `ambiguous`), or a window with more N than MAXIMUM_N_FRACTION.
+        SequenceUnavailable: the genome is fetched over the network, and that failed.
     """
     if convention not in CONVENTIONS:
         raise ValueError(f"The window convention {convention!r} is not known; it is 'centre' or 'paper'.")
@@ -128,9 +130,11 @@ def read_locus(
     genome.check_chrom(chrom)
     size = genome.chrom_sizes[chrom]
     if not 0 <= tss < size:
+        fits = fitting_assemblies(chrom, tss) if tss >= size else []
+        hint = f" ({chrom} is long enough for it in {' and in '.join(fits)})" if fits else ""
         raise ValueError(
-            f"The TSS of {gene} is {chrom}:{tss + 1:,}, but {chrom} has {size:,} bases in {genome.path.name}; "
-            "check that the gene table and the FASTA are of one assembly."
+            f"The TSS of {gene} is {chrom}:{tss + 1:,}, but {chrom} has {size:,} bases in {genome.label}; "
+            f"check that the gene or position and the genome are of one assembly{hint}."
         )
     start = _window_start(tss, strand, length, convention)
     end = start + length
@@ -138,7 +142,7 @@ def read_locus(
     try:
         codes = encode(text, ambiguous=ambiguous)
     except ValueError as error:
-        raise ValueError(f"{chrom}:{max(start, 0) + 1:,}-{min(end, size):,} of {genome.path.name}: {error}") from error
+        raise ValueError(f"{chrom}:{max(start, 0) + 1:,}-{min(end, size):,} of {genome.label}: {error}") from error
     left, right = max(-start, 0), max(end - size, 0)
     codes = np.pad(codes, (left, right), constant_values=N)
     unknown = int((codes == N).sum())

@@ -3,7 +3,7 @@ import gzip
 import pandas as pd
 import pytest
 
-from creme_core.annotation import find_tss, parse_position, read_genes, search_genes
+from creme_core.annotation import declared_assembly, find_tss, parse_position, read_genes, search_genes
 
 BED = (
     "#chr\tstart\tend\tname\tscore\tstrand\tEnsembl_ID\tgene_type\n"
@@ -152,3 +152,45 @@ def test_search_puts_the_exact_gene_first_then_starts_then_the_rest(genes):
     assert search_genes(genes, "gata", limit=2)["gene"].tolist() == ["GATA2", "GATA1"]
     assert search_genes(genes, "ensg11")["gene"].tolist() == ["GATA1"]
     assert search_genes(genes, "[.*").empty
+
+
+def test_an_alias_is_found_after_symbols(genes):
+    genes["alias"] = ["NFE1B, GATA1", "NFE1", None, "", ""]
+    assert find_tss(genes, "nfe1b")[0] == "GATA2"
+    assert find_tss(genes, "GATA1")[0] == "GATA1"
+    assert search_genes(genes, "NFE1")["gene"].tolist() == ["GATA1", "GATA2"]
+    with pytest.raises(ValueError, match="No gene 'NFE'"):
+        find_tss(genes, "NFE")
+
+
+def test_a_position_that_is_a_genes_tss_has_its_name(genes):
+    assert find_tss(genes, "chr3:51:-") == ("GATA2", "ENSG10.4", "chr3", 50, "-")
+    assert find_tss(genes, "chr3:51:+")[0] == "chr3:51:+"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("chr1:85", ["TWICE", "TWICE", "BGATA"]), ("chr1:81-91", ["TWICE", "TWICE"]), ("chr1:1-9", []), ("chr8:1", [])],
+)
+def test_search_by_place_is_one_based(genes, text, found):
+    assert search_genes(genes, text)["gene"].tolist() == found
+
+
+@pytest.mark.parametrize(
+    ("head", "assembly"),
+    [
+        ("##description: evidence-based annotation of the human genome (GRCh38), version 44 (Ensembl 110)", "hg38"),
+        ("##description: ... genome (GRCh38), version 24 (Ensembl 83) - mapped to GRCh37 with gencode-backmap", "hg19"),
+        ("#!genome-build GRCh38.p14\n#!genome-version GRCh38", "hg38"),
+        ("##description: evidence-based annotation of the mouse genome (GRCm39), version M33", "mm39"),
+        ("# lifted from hg19 to hg38", None),
+        ("# genes", None),
+        ("AAA1 GRCh38", None),
+    ],
+)
+def test_the_assembly_that_a_table_names_at_its_head(tmp_path, head, assembly):
+    for name in ("g.gtf", "g.gtf.gz"):
+        assert declared_assembly(write(tmp_path, name, f"{head}\n{GTF}")) == assembly
+    assert declared_assembly(tmp_path / "absent.bed") is None
+    (tmp_path / "g.bed").write_bytes(b"\xff\xfe\x00")
+    assert declared_assembly(tmp_path / "g.bed") is None

@@ -1,9 +1,12 @@
 """Real GRCh38 sequence, where it stands beside the checkout: the first 2.3 Mb of chr2."""
 
+import json
+
 import numpy as np
 import pytest
 
 import creme_core as creme
+from creme_core.remote_genome import BLOCK
 from creme_core.sequence import decode
 
 
@@ -66,3 +69,18 @@ def test_necessity_runs_end_to_end_with_the_demo_model(grch38, gene):
     assert effects["distance"].iloc[0] == -95_000
     assert effects["genome_start"].is_monotonic_increasing == (locus.strand == "+")
     assert (effects["genome_end"] - effects["genome_start"]).eq(5_000).all()
+
+
+def test_hg38_over_the_network_gives_the_loci_of_the_file(grch38, shared_data, mirror, tmp_path, monkeypatch):
+    """The same bases, served as UCSC's service serves them."""
+    monkeypatch.setenv("CREME_HOME", str(tmp_path))
+    for start in range(0, 6 * BLOCK, BLOCK):
+        end = start + BLOCK
+        answer = {"genome": "hg38", "chrom": "chr2", "start": start, "end": end}
+        content = json.dumps(answer | {"dna": grch38.genome.fetch("chr2", start, end)}).encode()
+        query = f"genome=hg38;chrom=chr2;start={start};end={end}"
+        mirror.add(f"/api.genome.ucsc.edu/getData/sequence?{query}", content, "application/json")
+    source = creme.open_source("hg38", genes=shared_data / "grch38" / "gene-bounds.hg38.bed")
+    for gene in ("ACP1", "TMEM18", "SH3YL1"):
+        near, far = grch38.locus(gene), source.locus(gene)
+        assert (far.digest, far.name, far.notes) == (near.digest, near.name, near.notes)

@@ -33,12 +33,12 @@ def test_any_fasta_with_a_gene_table_is_a_source(fasta, tmp_path):
 
 def test_a_gene_table_of_the_other_naming_style_is_refused(fasta, tmp_path):
     genes = bed(tmp_path, ("1", 30, 40, "AAA1", 0, "+"))
-    with pytest.raises(ValueError, match=r"the table writes '1' where the FASTA writes 'chr1'"):
+    with pytest.raises(ValueError, match=r"the table writes '1' where the genome writes 'chr1'"):
         open_source(fasta, genes=genes)
 
 
 def test_a_gene_table_of_another_genome_is_refused(fasta, tmp_path):
-    with pytest.raises(ValueError, match="the table has 'scaffold9', the FASTA 'chr1'"):
+    with pytest.raises(ValueError, match="the table has 'scaffold9', the genome 'chr1'"):
         open_source(fasta, genes=bed(tmp_path, ("scaffold9", 30, 40, "AAA1", 0, "+")))
 
 
@@ -61,7 +61,7 @@ def test_a_fasta_without_genes_is_refused(fasta):
 
 @pytest.mark.parametrize("name", ["hg99", "/no/such/file.fa"])
 def test_an_unknown_source_is_refused(name):
-    with pytest.raises(ValueError, match=r"no source .*it is 'demo', or the path of a FASTA"):
+    with pytest.raises(ValueError, match=r"no source .*it is 'demo', 'hg38', 'published', or the path of a FASTA"):
         open_source(name)
 
 
