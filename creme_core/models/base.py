@@ -12,10 +12,22 @@ import pandas as pd
 if TYPE_CHECKING:
     from creme_core.mutant import Mutant
 
-__all__ = ["CAGE", "TRACK_COLUMNS", "SequenceModel", "check_tracks", "read_tracks", "resolve_readout"]
+__all__ = [
+    "CAGE",
+    "PAPER_CELL_LINES",
+    "TRACK_COLUMNS",
+    "SequenceModel",
+    "check_tracks",
+    "list_cell_lines",
+    "make_tracks",
+    "read_tracks",
+    "resolve_readout",
+]
 
 TRACK_COLUMNS = ["index", "identifier", "assay", "cell_line", "strand", "description"]
 CAGE = "CAGE"
+# The cell lines that the paper looks at; pickers offer them first.
+PAPER_CELL_LINES = ("K562", "GM12878", "PC-3")
 SUGGESTIONS = 5
 
 
@@ -32,6 +44,9 @@ class SequenceModel(Protocol):
         tss_bins: the output bins whose mean is the TSS activity.
         tracks: one row a predicted track, with the columns TRACK_COLUMNS; `index` is the row's number.
         batch_size: how many mutants are best handed over at once; it may change while predicting.
+
+    A model may also have `cutoffs` (effects.Cutoffs; without them the paper's for Enformer are used), `cell_lines` (the
+    names that pickers offer, in that order) and `device`. `torch_model.TorchModel` has all of it for a PyTorch network.
     """
 
     name: str
@@ -102,6 +117,26 @@ def read_tracks(path: str | Path, count: int) -> pd.DataFrame:
         raise ValueError(f"There is no track table at {path}; it is a .tsv file with {', '.join(TRACK_COLUMNS)}.")
     # "NA" may be part of a name here (it is a cell line in ENCODE's tables), so nothing but an empty field is empty.
     return check_tracks(pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False), count)
+
+
+def make_tracks(cell_lines: Sequence[str], assay: str = CAGE) -> pd.DataFrame:
+    """A track table for a network whose outputs are one track a cell line, in this order.
+
+    Raises:
+        ValueError: no name at all, an empty one, or a repeated one.
+    """
+    names = [cell_lines] if isinstance(cell_lines, str) else [str(name) for name in cell_lines]
+    if not names or "" in names or len(set(names)) < len(names):
+        raise ValueError(f"Tracks can't be named {names}; give each output a cell line's name of its own.")
+    rows = [(index, name, assay, name, ".", f"{assay}:{name}") for index, name in enumerate(names)]
+    return pd.DataFrame(rows, columns=TRACK_COLUMNS)
+
+
+def list_cell_lines(tracks: pd.DataFrame) -> tuple[str, ...]:
+    """Cell lines with a CAGE track, each once: the paper's three first where present, the others as the tracks come."""
+    present = dict.fromkeys(name for name in tracks.loc[tracks["assay"] == CAGE, "cell_line"] if name)
+    first = [name for name in PAPER_CELL_LINES if name in present]
+    return (*first, *(name for name in present if name not in first))
 
 
 def resolve_readout(tracks: pd.DataFrame, readout: str | int) -> np.ndarray:

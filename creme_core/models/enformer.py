@@ -1,7 +1,5 @@
 """Enformer (Avsec et al., 2021) as a SequenceModel: any `enformer_pytorch.Enformer`, of any width and depth."""
 
-import copy
-import hashlib
 import json
 import threading
 import time
@@ -12,8 +10,10 @@ import numpy as np
 import pandas as pd
 import torch
 from enformer_pytorch import Enformer
+from enformer_pytorch.modeling_enformer import Attention
 
-from creme_core.models.base import check_tracks, resolve_readout
+from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs
+from creme_core.models.base import check_tracks, list_cell_lines, resolve_readout
 from creme_core.models.batching import SECONDS_PER_BATCH, BatchSize
 from creme_core.models.device import (
     choose_device,
@@ -24,12 +24,24 @@ from creme_core.models.device import (
     matmul_precision,
 )
 from creme_core.models.incremental import IncrementalEnformer
+from creme_core.models.weights import address, frozen_copy, named_tensors
 from creme_core.mutant import Background, Edit, Mutant
 from creme_core.sequence import one_hot
 
-__all__ = ["LARGEST_EFFECT_ERROR", "SEQUENCE_LENGTH", "EnformerModel", "fingerprint", "frozen_copy"]
+__all__ = [
+    "LARGEST_EFFECT_ERROR",
+    "SEQUENCE_LENGTH",
+    "EnformerModel",
+    "attentions",
+    "check_tf_gammas",
+    "fingerprint",
+    "frozen_copy",
+]
 
 SEQUENCE_LENGTH = 196_608
+# What the table of position features that comes with enformer_pytorch (its TF gammas) was made for.
+TF_COLUMNS = 1536
+TF_FEATURES = 192
 HALF_PRECISIONS = {"float16": torch.float16, "bfloat16": torch.bfloat16}
 # A half precision is used only if it changes no effect (WT - MUT) / WT by more than this at load.
 LARGEST_EFFECT_ERROR = 0.002
@@ -63,11 +75,15 @@ class EnformerModel:
     Attributes:
         device: the torch.device in use.
         output_bins: bins of a profile.
+        cell_lines: those with CAGE tracks, in the order to offer them in.
+        cutoffs: the paper's, for Enformer.
         precision_report: requested, used, checked (whether effects were compared), largest_difference, limit, message.
 
     Raises:
         ValueError: arguments that do not fit the module or this machine.
     """
+
+    cutoffs: Cutoffs = ENFORMER_CUTOFFS
 
     def __init__(
         self,
@@ -87,11 +103,13 @@ class EnformerModel:
         self.name = name
         self.head = head
         self.tracks = check_tracks(tracks, module.output_heads[head])
+        self.cell_lines = list_cell_lines(self.tracks)
         self.device = choose_device(device)
         self.precision = choose_precision(precision, self.device)
         self.input_length = int(input_length)
         self.bin_size = 2 ** (1 + len(module.conv_tower))
         crop = _crop(self.input_length, self.bin_size, module.crop_final.target_length)
+        check_tf_gammas(module, self.input_length)
         self.output_bins = self.input_length // self.bin_size - 2 * crop
         self.tss_bins = (self.output_bins // 2 - 1, self.output_bins // 2)
         self.fingerprint = fingerprint(module, self.input_length, head)
@@ -242,43 +260,45 @@ class EnformerModel:
             )
 
 
-def frozen_copy(module: Enformer, device: torch.device, dtype: torch.dtype) -> Enformer:
-    """The module in eval mode on a device, without gradients; tensors are shared with the original where they can be.
-
-    The original keeps its mode, its flags and its tensors: deepcopy takes each tensor from the memo and copies only the
-    small Python objects round it.
-    """
-    memo = {
-        id(parameter): torch.nn.Parameter(parameter.detach().to(device, dtype), requires_grad=False)
-        for parameter in module.parameters()
-    }
-    for buffer in module.buffers():
-        memo[id(buffer)] = buffer.detach().to(device, dtype if buffer.is_floating_point() else buffer.dtype)
-    network = copy.deepcopy(module, memo).eval()
-    network.use_checkpointing = False
-    return network
-
-
 def fingerprint(module: Enformer, input_length: int, head: str) -> str:
     """32 hex digits over the weights that take part and the settings that decide a prediction, not the device."""
-    attentions = [layer[0].fn[1] for layer in module.transformer]
     facts = {
         "input_length": input_length,
         "head": head,
         "target_length": module.crop_final.target_length,
-        "use_tf_gamma": [attention.use_tf_gamma for attention in attentions],
-        "heads": [attention.heads for attention in attentions],
+        "use_tf_gamma": [attention.use_tf_gamma for attention in attentions(module)],
+        "heads": [attention.heads for attention in attentions(module)],
     }
-    address = hashlib.blake2b(json.dumps(facts).encode(), digest_size=16, salt=b"creme-enformer")
-    # named_parameters names each tensor once, though the module lists its trunk twice.
-    tensors = dict(module.named_parameters()) | dict(module.named_buffers())
-    for name, tensor in sorted(tensors.items()):
-        other_head = name.startswith("_heads.") and not name.startswith(f"_heads.{head}.")
-        if other_head or name.endswith("num_batches_tracked"):
+    # The other heads take no part. named_tensors lists each tensor once, though the module lists its trunk twice.
+    used = ((name, tensor) for name, tensor in named_tensors(module).items() if not _of_other_head(name, head))
+    return address(json.dumps(facts), b"creme-enformer", used)
+
+
+def check_tf_gammas(module: Enformer, input_length: int) -> None:
+    """Refuse position features from TensorFlow where they do not fit: they are a table for one size only.
+
+    Raises:
+        ValueError: a layer that uses them with another number of columns or of features a head.
+    """
+    columns = input_length // 2 ** (1 + len(module.conv_tower))
+    for attention in attentions(module):
+        if not attention.use_tf_gamma:
             continue
-        address.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        address.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy())
-    return address.hexdigest()
+        features = attention.num_rel_pos_features
+        if (columns, features) != (TF_COLUMNS, TF_FEATURES):
+            raise ValueError(
+                f"The network's use_tf_gamma takes position features that exist only for {TF_COLUMNS:,} columns and "
+                f"{TF_FEATURES} features a head (dim / heads); here are {columns:,} and {features}."
+            )
+
+
+def attentions(module: Enformer) -> list[Attention]:
+    """The attention layers, first to last."""
+    return [layer[0].fn[1] for layer in module.transformer]
+
+
+def _of_other_head(name: str, head: str) -> bool:
+    return name.startswith("_heads.") and not name.startswith(f"_heads.{head}.")
 
 
 def _crop(input_length: int, bin_size: int, target_length: int) -> int:

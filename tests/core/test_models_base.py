@@ -5,7 +5,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from creme_core.models.base import TRACK_COLUMNS, SequenceModel, check_tracks, read_tracks, resolve_readout
+from creme_core.models.base import (
+    TRACK_COLUMNS,
+    SequenceModel,
+    check_tracks,
+    list_cell_lines,
+    read_tracks,
+    resolve_readout,
+)
 
 
 @pytest.fixture
@@ -82,6 +89,13 @@ def test_a_track_file_keeps_names_that_look_like_missing_values(tracks, tmp_path
     pd.testing.assert_frame_equal(read_tracks(tmp_path / "tracks.tsv", 5), check_tracks(named, 5))
     with pytest.raises(ValueError, match=r"no track table at .*other\.tsv"):
         read_tracks(tmp_path / "other.tsv", 5)
+
+
+def test_cell_lines_are_offered_with_the_papers_three_first(tracks):
+    assert list_cell_lines(tracks) == ("K562", "PC-3")
+    lines = tracks.assign(assay="CAGE", cell_line=["liver", "PC-3", "", "GM12878", "liver"])
+    assert list_cell_lines(lines) == ("GM12878", "PC-3", "liver")
+    assert list_cell_lines(tracks.assign(assay="DNASE")) == ()
 
 
 def test_the_protocol_knows_a_model_when_it_sees_one(toy_model):

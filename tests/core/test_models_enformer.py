@@ -6,6 +6,7 @@ import pytest
 import torch
 from enformer_pytorch import Enformer
 
+from creme_core.effects import ENFORMER_CUTOFFS
 from creme_core.models import enformer
 from creme_core.models.base import SequenceModel
 from creme_core.mutant import Background, Edit, Mutant
@@ -176,6 +177,20 @@ def test_settings_that_do_not_fit_are_refused(module, settings, message):
     settings = {"device": "cpu", "input_length": LENGTH} | settings
     with pytest.raises(ValueError, match=message):
         enformer.EnformerModel(module, make_tracks(5), **settings)
+
+
+def test_tensorflows_position_features_are_for_one_size(module):
+    for attention in enformer.attentions(module):
+        attention.use_tf_gamma = True
+    with pytest.raises(ValueError, match=r"only for 1,536 columns and 192 features a head .* here are 60 and 24"):
+        wrap(module, LENGTH)
+
+
+def test_it_says_which_cell_lines_and_cut_offs_are_its_own(module):
+    tracks = make_tracks(5).assign(cell_line=["liver", "PC-3", "PC-3", "skin", "K562"])
+    model = enformer.EnformerModel(module, tracks, device="cpu", input_length=LENGTH)
+    assert model.cell_lines == ("K562", "PC-3", "liver", "skin")
+    assert model.cutoffs == ENFORMER_CUTOFFS
 
 
 def test_only_an_enformer_is_wrapped():

@@ -1,4 +1,7 @@
+import copy
 import json
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -6,9 +9,12 @@ import pytest
 
 from creme_core import models
 from creme_core.models import load_model
-from creme_core.models.folder import save_model
+from creme_core.models.enformer import attentions
+from creme_core.models.folder import read_model, save_model
+from creme_core.models.layout import model_layout
 from creme_core.mutant import Background, Edit, Mutant
 from tests.core.networks import make_tracks, own_forward, random_network, wrap
+from tests.core.official_files import gamma_network
 
 SETTINGS = {"dim": 24, "depth": 1, "heads": 2, "num_downsamples": 4, "attn_dim_key": 6, "dim_divisible_by": 4}
 SETTINGS |= {"target_length": 6}
@@ -63,6 +69,9 @@ def test_a_missing_file_is_named(folder):
         ("config.json", '{"head": "fly", "output_heads": {"human": 5}}', "names the head 'fly'"),
         ("model.safetensors", "not weights", r"model\.safetensors can't be read as safetensors"),
         ("tracks.tsv", "index\tidentifier\n", "no column assay"),
+        ("config.json", '{"input_length": "all", "output_heads": {"human": 5}}', "has input_length='all'"),
+        ("config.json", '{"dim": -4, "output_heads": {"human": 5}}', "has dim=-4; it must be a whole number from 2"),
+        ("config.json", '{"output_heads": {}}', "has output_heads={}; it must name heads with sizes"),
     ],
 )
 def test_a_damaged_file_is_named(folder, name, content, message):
@@ -81,10 +90,75 @@ def test_weights_of_another_network_are_refused(folder):
         load_model(folder)
 
 
-@pytest.mark.parametrize("name", ["enformer", "demo2", "/nowhere/at/all"])
+@pytest.mark.parametrize("name", ["demo2", "borzoi-4", "Enformer", "/nowhere/at/all", Path("enformer")])
 def test_an_unknown_model_is_refused_with_what_there_is(name):
-    with pytest.raises(ValueError, match="is no known model; give 'demo' or the path of a model folder"):
+    known = "'demo', 'enformer', 'borzoi', 'flashzoi' or the path of a model folder"
+    with pytest.raises(ValueError, match=f"is no known model; give {known}"):
         load_model(name)
+
+
+def test_saving_keeps_the_position_features_the_module_uses_now(tmp_path):
+    module = copy.deepcopy(gamma_network())
+    module.config.use_tf_gamma = False  # as where enformer_pytorch.from_pretrained set the layers alone
+    save_model(tmp_path, module, make_tracks(5))
+    assert all(attention.use_tf_gamma for attention in attentions(read_model(tmp_path).module))
+    attentions(module)[1].use_tf_gamma = False
+    with pytest.raises(ValueError, match="Only some attention layers have use_tf_gamma"):
+        save_model(tmp_path, module, make_tracks(5))
+
+
+def test_a_model_in_use_outlives_its_files(folder):
+    model = load_model(folder, device="cpu", precision="float64")
+    mutant = [Mutant(Background(np.random.default_rng(1).integers(0, 4, LENGTH).astype(np.uint8)))]
+    expected = model.plain_tss_activity(mutant)
+    again = load_model(folder, device="cpu")
+    save_model(folder, random_network(**SETTINGS, seed=9), make_tracks(5), input_length=LENGTH)
+    np.testing.assert_allclose(again.plain_tss_activity(mutant), expected, rtol=1e-5)
+    assert load_model(folder, device="cpu").fingerprint != again.fingerprint
+
+
+def test_weights_are_in_memory_once(folder):
+    module = read_model(folder).module
+    assert {parameter.device.type for parameter in module.parameters()} == {"cpu"}
+    assert module._trunk[1][0].weight is module.stem[0].weight
+    model = load_model(folder, device="cpu")
+    assert model._network.stem[0].weight.data_ptr() == model._network._trunk[1][0].weight.data_ptr()
+
+
+@pytest.mark.parametrize(
+    ("config", "files", "layout"),
+    [
+        ({"input_length": 320, "output_heads": {"human": 5}}, (), "own"),
+        ({"output_heads": {"human": 5}}, (), "own"),
+        ({"model_type": "enformer"}, (), "enformer"),
+        ({"dim": 1536}, ("pytorch_model.bin",), "enformer"),
+        ({"architectures": ["Enformer"]}, (), "enformer"),
+        ({"model_type": "bert"}, (), "enformer"),
+        ({"model_type": "borzoi", "flashed": True}, (), "borzoi"),
+        ({"dim": 1536, "return_center_bins_only": True}, ("pytorch_model.bin",), "borzoi"),
+        (None, ("pytorch_model.bin",), "own"),
+    ],
+)
+def test_a_folder_is_known_by_its_config(tmp_path, config, files, layout):
+    if config is not None:
+        (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    for file in files:
+        (tmp_path / file).write_bytes(b"")
+    assert model_layout(tmp_path) == layout
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [("borzoi", "borzoi"), ("borzoi-3", "borzoi-3"), ("flashzoi", "flashzoi"), (None, None)]
+)
+def test_borzois_are_left_to_their_module(monkeypatch, tmp_path, given, expected):
+    asked = []
+    module = types.ModuleType("creme_core.models.borzoi")
+    module.load_borzoi = lambda name, **settings: asked.append((name, settings))
+    monkeypatch.setitem(sys.modules, "creme_core.models.borzoi", module)
+    (tmp_path / "config.json").write_text('{"model_type": "borzoi"}', encoding="utf-8")
+    load_model(tmp_path if given is None else given, device="cpu", replicates=(0, 1))
+    settings = {"device": "cpu", "precision": "auto", "replicates": (0, 1)}
+    assert asked == [(tmp_path if given is None else expected, settings)]
 
 
 def test_a_missing_demo_is_explained(monkeypatch, tmp_path):
