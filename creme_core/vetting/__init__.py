@@ -1,0 +1,1 @@
+"""The vetting desk: putative elements in, decisions of reviewers out."""
