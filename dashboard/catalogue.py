@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import creme_core as creme
-from creme_core.effects import ENFORMER_CUTOFFS
+from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs
 from creme_core.experiments import distance, fine_tile, interaction, multiplicity, necessity, set_sufficiency
 from creme_core.experiments import result as shared
 from creme_core.experiments.replicates import AUTO, PILOT
@@ -35,7 +35,7 @@ class Entry:
         title: for people.
         question: the one it answers.
         what: two sentences on what it does.
-        sign: how to read its numbers.
+        sign: how to read its numbers; names of `Cutoffs` in braces stand for its lines.
         diagram: its drawing in assets/diagrams.
         call: its name in creme_core.
         settings_type: its Settings.
@@ -62,6 +62,11 @@ class Entry:
     sequences: Sequences = field(default=lambda settings, _: settings.shuffles, repr=False)
     bound: str = ""
     where: Callable[[tuple[Locus, ...]], tuple] = field(default=lambda loci: loci, repr=False)
+
+    def reading(self, cutoffs: Cutoffs = ENFORMER_CUTOFFS) -> str:
+        """How to read its numbers, with the lines of a model."""
+        lines = {part.name: f"{getattr(cutoffs, part.name):+g}".replace("-", "−") for part in fields(cutoffs)}
+        return self.sign.format(**lines)
 
     @property
     def picture(self) -> Path:
@@ -150,7 +155,6 @@ def _fine_tile(settings: Any, _: int) -> int:
     return settings.shuffles * (1 + coarse * (coarse + 1) // 2 + sum(fine - done for done in steps))
 
 
-CUT = ENFORMER_CUTOFFS
 _LISTED = (
     Entry(
         key="context",
@@ -161,8 +165,8 @@ _LISTED = (
             "surroundings; what is gained, they held back."
         ),
         sign=(
-            f"Effect = (WT − MUT) / WT. Above {CUT.enhancing:g} the context is **enhancing**, within {CUT.neutral:g} "
-            f"of 0 **neutral**, below −{-CUT.silencing:g} **silencing**; in between it has no class."
+            "Effect = (WT − MUT) / WT. Above {enhancing} the context is **enhancing**, less than {neutral} from 0 "
+            "**neutral**, below {silencing} **silencing**; in between it has no class."
         ),
         diagram="context_dependence.svg",
         call="context_dependence",
@@ -177,8 +181,8 @@ _LISTED = (
             "needed what was in that tile; where it rises, the tile held it back."
         ),
         sign=(
-            f"Effect = (WT − MUT) / WT. **Up**: lost without the tile, above {CUT.enhancer:+g} an enhancer, and +1 "
-            f"means everything was lost. **Down**: gained without it, below −{-CUT.silencer:g} a silencer."
+            "Effect = (WT − MUT) / WT. **Up**: lost without the tile, above {enhancer} an enhancer, and +1 "
+            "means everything was lost. **Down**: gained without it, below {silencer} a silencer."
         ),
         diagram="necessity.svg",
         call="necessity",

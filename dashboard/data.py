@@ -2,8 +2,10 @@
 
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import streamlit as st
 
 import creme_core as creme
@@ -11,10 +13,28 @@ from creme_core.home import store_path
 from creme_core.locus import Locus
 from creme_core.sources import Source
 from creme_core.store import MemoryStore, Store
+from creme_core.vetting.decisions import Desk
+from creme_core.vetting.desk_file import vetting_path
 from dashboard.engine import Engines
-from dashboard.options import Options, parse_options
+from dashboard.options import OWN_MODEL, Options, parse_options
+from dashboard.tracks import OfferedTrack, genes_between
+from dashboard.tracks import offered_tracks as tracks_of
+from dashboard.transfers import Transfers
 
-__all__ = ["engines", "gene_names", "locus", "options", "source", "store", "warm_up"]
+__all__ = [
+    "desk",
+    "engines",
+    "gene_names",
+    "locus",
+    "model_argument",
+    "models",
+    "options",
+    "source",
+    "store",
+    "transfers",
+    "tss_names",
+    "warm_up",
+]
 
 SWITCH_SECONDS = 0.0005
 _reading = threading.Lock()  # one file handle serves every session
@@ -34,24 +54,49 @@ def options() -> Options:
 
 @st.cache_resource(show_spinner=False)
 def source(name: str) -> Source:
-    """Open the source of this name: "demo", or "fasta" for the operator's own genome.
+    """Open the source of this name: "demo", "hg38", "published", or "fasta" for the operator's own genome.
 
     Raises:
         ValueError: its files can't be read.
     """
-    if name == "demo":
-        return creme.open_source("demo")
+    if name == "published":
+        return creme.open_source("published", path=options().published)
+    if name != "fasta":
+        return creme.open_source(name)
     return creme.open_source(options().fasta, genes=options().genes)
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
-def locus(source_name: str, gene: str, length: int) -> Locus:
-    """The window of a gene; a Locus is never changed, so sessions share it.
+def locus(source_name: str, gene: str, length: int, tss: str = "") -> Locus:
+    """The window of a gene, at the TSS named or at the one its name means; it is never changed, so sessions share it.
 
     Raises:
         ValueError: an unknown gene, or a window that is refused.
     """
-    return read_locus(source(source_name), gene, length)
+    opened = source(source_name)
+    if not tss:
+        return read_locus(opened, gene, length)
+    choices = opened.tss_choices(gene)
+    known = choices[choices["name"] == tss]
+    if known.empty:
+        raise ValueError(f"{tss!r} is no TSS of {gene}; it has {', '.join(choices['name'].head(5))}.")
+    row = known.iloc[0]
+    return replace(read_locus(opened, tss, length), gene=row["gene"], gene_id=row["gene_id"])
+
+
+@st.cache_data(show_spinner=False, max_entries=512)
+def tss_names(source_name: str, gene: str) -> dict[str, str]:
+    """The TSSs of a gene, the one its name means first: name -> the line shown for it; empty for an unknown gene."""
+    try:
+        choices = source(source_name).tss_choices(gene)
+    except ValueError:
+        return {}
+    names = {}
+    for row in choices.itertuples():
+        ids = getattr(row, "transcript_ids", "").split(", ")
+        more = f" and {len(ids) - 1} more" if len(ids) > 1 else ""
+        names[row.name] = f"{row.chrom}:{row.tss + 1:,} {row.strand}" + (f" · {ids[0]}{more}" if ids[0] else "")
+    return names
 
 
 def read_locus(opened: Source, gene: str, length: int) -> Locus:
@@ -88,13 +133,52 @@ def store() -> MemoryStore | Store:
         return held
 
 
+@st.cache_resource(show_spinner=False, on_release=lambda kept: kept.close())
+def desk() -> Desk:
+    """The reviewers' decisions, in one file for every session.
+
+    Raises:
+        DeskError: the file can't be used.
+    """
+    return Desk(vetting_path())
+
+
 @st.cache_resource(show_spinner=False)
 def engines() -> Engines:
     """The models of this process."""
     # A run hands the interpreter over at every look-up and digest; it should not wait 5 ms each time to get it back
     # from a page that is being drawn.
     sys.setswitchinterval(SWITCH_SECONDS)
-    return Engines(creme.load_model, store())
+    return Engines(lambda name: creme.load_model(model_argument(name)), store())
+
+
+def model_argument(name: str) -> str | Path:
+    """What load_model takes for a model of this name."""
+    return options().model if name == OWN_MODEL else name
+
+
+def models(source_name: str) -> tuple[str, ...]:
+    """Names of the models that go with a source, the default first."""
+    return options().models(source_name)
+
+
+@st.cache_data(show_spinner=False, max_entries=64, ttl=3600)
+def offered_tracks(source_name: str, cell_line: str) -> tuple[OfferedTrack, ...]:
+    """Signal tracks of a cell line; ENCODE is asked anew after an hour."""
+    return tracks_of(source(source_name), cell_line)
+
+
+@st.cache_data(show_spinner=False, max_entries=256)
+def genes_around(source_name: str, chrom: str, start: int, end: int) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Genes of a view for the overlay: gene, start, end, strand and, where known, exons."""
+    return genes_between(source(source_name), chrom, start, end)
+
+
+@st.cache_resource(show_spinner=False)
+def transfers() -> Transfers:
+    """The downloads of this process."""
+    # What could not be opened, or was opened window by window over the network, is opened anew from the files.
+    return Transfers(on_change=source.clear)
 
 
 def warm_up() -> None:

@@ -3,7 +3,7 @@
 import gc
 import logging
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,13 +11,18 @@ from typing import Any
 import numpy as np
 
 import creme_core as creme
+from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs
+from creme_core.experiments.perturbations import shuffled_tile
 from creme_core.experiments.result import Settings
 from creme_core.locus import Locus
 from creme_core.models.base import SequenceModel
+from creme_core.motifs import find_hits
 from creme_core.mutant import Background, Mutant
 from creme_core.predictor import Progress
+from creme_core.sequence import digest
 from creme_core.sources import Source
 from creme_core.store import MemoryStore, Store
+from creme_core.tiles import Tile
 from dashboard.catalogue import SWAP, Entry
 from dashboard.jobs import Controls, Jobs, Snapshot
 
@@ -27,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 # Above this many genes the wild types of a whole source would keep the device busy for too long.
 MOST_GENES = 400
+WAIT_SECONDS = 0.2  # between two looks at whether a run is still wanted
 BACKGROUND = "background"  # the session that pays for work nobody asked for
 
 
@@ -69,9 +75,17 @@ class Engine:
 
     @property
     def cell_lines(self) -> tuple[str, ...]:
-        """Cell lines the model has CAGE for, in the order of its tracks."""
+        """Cell lines the model has CAGE for, as it wants them listed, else in the order of its tracks."""
+        listed = getattr(self.model, "cell_lines", None)
+        if listed:
+            return tuple(listed)
         tracks = self.model.tracks
         return tuple(dict.fromkeys(tracks.loc[tracks["assay"] == "CAGE", "cell_line"]))
+
+    @property
+    def cutoffs(self) -> Cutoffs:
+        """Where the paper draws its lines for this model."""
+        return getattr(self.model, "cutoffs", ENFORMER_CUTOFFS)
 
     @property
     def device(self) -> str:
@@ -106,6 +120,32 @@ class Engine:
         """Give that run up."""
         self.jobs.cancel(self.key(request), session)
 
+    def finish(self, request: Request, session: Hashable, cancel: threading.Event) -> None:
+        """Run a test to its end, for whoever can wait; does nothing where it was run before.
+
+        Raises:
+            ValueError: the run failed, in its own words.
+        """
+        self.start(request, session)
+        while True:
+            run = self.jobs.wait(self.key(request), WAIT_SECONDS)
+            if run is None or run.state in ("done", "cancelled"):
+                return
+            if run.state == "failed":
+                raise ValueError(run.error)
+            if cancel.is_set():
+                self.cancel(request, session)
+
+    def finished(self, tests: Sequence[str]) -> list[Snapshot]:
+        """Runs of these tests that came to their end and are still kept, the last one looked at first."""
+        mine = self.model.fingerprint
+        return self.jobs.done(lambda key: isinstance(key, tuple) and key[0] in tests and key[1] == mine)
+
+    def motif_hits(self, codes: np.ndarray, session: Hashable) -> Snapshot:
+        """Motif hits in a sequence, codes (length,): result is the table of `motifs.find_hits`, once done."""
+        key = ("motifs", digest(codes))
+        return self._once(key, lambda _: find_hits(codes), ("motifs", session), "motif hits")
+
     def wild_type(self, locus: Locus, session: Hashable) -> Snapshot:
         """The unchanged window's activity: result is float32 (tracks,) once it is done."""
         key = ("wild type", self.model.fingerprint, self.model.precision, locus.digest)
@@ -114,6 +154,28 @@ class Engine:
             return self._wild_type(locus, controls)
 
         return self._once(key, work, ("wild type", session), f"wild type of {locus.name}")
+
+    def profile(
+        self, locus: Locus, cell_line: str, tile: tuple[int, int] | None, seed: int, session: Hashable
+    ) -> Snapshot:
+        """The prediction along the output window: result is (wild type, perturbed), each float32 (bins,), once done.
+
+        tile: oriented interval whose first shuffle is the perturbation; perturbed is None without one.
+        """
+        key = ("profile", self.model.fingerprint, self.model.precision, locus.digest, cell_line, tile, seed)
+
+        def work(controls: Controls) -> tuple[np.ndarray, np.ndarray | None]:
+            with controls.turn():
+                wild_type = self.model.profile(locus.codes, [cell_line])[:, 0]
+            if tile is None:
+                return wild_type, None
+            edit = shuffled_tile(locus.codes, Tile(*tile), seed, replicate=0)
+            with controls.turn():
+                return wild_type, self.model.profile(Mutant(Background(locus.codes), (edit,)).render(), [cell_line])[
+                    :, 0
+                ]
+
+        return self._once(key, work, ("profile", session), f"profile of {locus.name}")
 
     def all_wild_types(self, source: Source, read: Callable[[str], Locus]) -> Snapshot | None:
         """Activity of every gene, when nobody else wants the device; None for a source with too many genes.
@@ -129,7 +191,7 @@ class Engine:
             for row in source.genes.itertuples():
                 try:
                     loci.append(read(f"{row.chrom}:{row.tss + 1}:{row.strand}"))
-                except ValueError as error:
+                except (ValueError, OSError) as error:
                     logger.info("%s is left out of the percentiles: %s", row.gene, error)
             # One at a time: whoever starts a run meanwhile waits for one sequence at most.
             activity = np.full((len(loci), len(self.model.tracks)), np.nan, dtype=np.float32)

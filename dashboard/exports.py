@@ -16,7 +16,18 @@ from creme_core.experiments.swap import SwapResult
 from dashboard.catalogue import SWAP, Entry
 from dashboard.figures.style import LIGHT
 
-__all__ = ["bed", "bedgraph", "file_stem", "html", "npz", "places", "provenance", "python_lines", "tsv"]
+__all__ = [
+    "bed",
+    "bedgraph",
+    "file_stem",
+    "html",
+    "npz",
+    "places",
+    "provenance",
+    "published_lines",
+    "python_lines",
+    "tsv",
+]
 
 ALWAYS_TOLD = ("tile_size", "shuffles", "seed")
 
@@ -99,11 +110,9 @@ def python_lines(
     genes: Sequence[str],
     cell_line: str,
     model_name: str,
-    fasta: str | None,
-    table: str | None,
+    opened: str,
 ) -> str:
-    """A script that computes the same numbers without the dashboard; fasta and table are None for the demo."""
-    opened = '"demo"' if fasta is None else f"{fasta!r}, genes={table!r}"
+    """A script that computes the same numbers without the dashboard; `opened` is what open_source is given."""
     if entry is SWAP:
         where, locus = (
             "loci, loci",
@@ -127,6 +136,17 @@ def python_lines(
         f"    predict,\n    {where},\n{arguments}"
         ")\n"
         f"{shown}"
+    )
+
+
+def published_lines(entry: Entry, gene: str, cell_line: str, opened: str) -> str:
+    """A script that reads the same published result without the dashboard."""
+    return (
+        "import creme_core as creme\n"
+        "\n"
+        f"source = creme.open_source({opened})\n"
+        f"result = source.result({entry.call!r}, {gene!r}, {cell_line!r})\n"
+        f"print(result.effects({cell_line!r}))\n"
     )
 
 

@@ -250,6 +250,12 @@ class Jobs:
                 self._finished.move_to_end(key)
             return self._view(job, session)
 
+    def done(self, match: Callable[[Hashable], bool]) -> list[Snapshot]:
+        """Runs whose key matches and that came to their end, the last one looked at first."""
+        with self._lock:
+            jobs = [job for key, job in self._finished.items() if job.state == "done" and match(key)]
+            return [self._view(job, None) for job in reversed(jobs)]
+
     @property
     def last_rate(self) -> float | None:
         """Sequences a second of the run that ended last, or None before there was one."""

@@ -9,12 +9,14 @@ from creme_core.experiments.interaction import SEARCHES
 from creme_core.experiments.replicates import AUTO
 from creme_core.tiles import TileGrid
 from dashboard.catalogue import LOCUS_TESTS
+from dashboard.options import MODEL_NAMES
 
 __all__ = [
     "AXES",
     "LOCUS_PAGE",
     "SHOWN",
     "SWAP_PAGE",
+    "VETTING_PAGE",
     "PageState",
     "enter",
     "fit_to_grid",
@@ -28,6 +30,7 @@ AXES = {"distance": "Distance to TSS", "genome": "Genomic position"}
 SHOWN = {"effect": "Effect", "fold_over_max": "Fold over max", "fold_over_min": "Fold over min"}
 LONGEST_QUOTE = 40
 LONGEST_VALUE = 200
+SWITCHES = ("truth", "overlay")
 MOST_LISTED = 60  # entries of a list in a link
 LEAST = {"tile_size": 1, "shuffles": 1, "seed": 0, "tile": 0, "rounds": 1, "copies": 1}
 
@@ -38,7 +41,9 @@ class PageState:
 
     Attributes:
         source: name of the source.
+        model: name of the model; "" stands for the source's own.
         gene: a symbol, an Ensembl id or chrom:position:strand (1-based); "" before one is chosen.
+        tss: one of the gene's TSSs, chrom:position:strand (1-based); "" is the one its name means.
         cell_line: the readout; "" stands for the source's first.
         test: key of LOCUS_TESTS.
         tile_size, shuffles, seed: settings of the test, in bp and counts; shuffles may be "auto".
@@ -50,11 +55,17 @@ class PageState:
         shown: key of SHOWN, what the distance curve draws.
         truth: whether the planted elements are shown.
         tile: index of the chosen tile in the grid, or None; it is the CRE of the tests that need one.
+        worklist, element: ids of what is on the vetting desk.
+        reviewer: whose decisions.
+        overlay: whether signals, genes and regions are shown.
+        region: what part of the window they are shown for, "START-END" (1-based); "" is the whole.
         genes: those of a context swap, named as `gene` is.
     """
 
     source: str = "demo"
+    model: str = ""
     gene: str = ""
+    tss: str = ""
     cell_line: str = ""
     test: str = "necessity"
     tile_size: int = 5000
@@ -69,15 +80,23 @@ class PageState:
     shown: Literal["effect", "fold_over_max", "fold_over_min"] = "effect"
     truth: bool = False
     tile: int | None = None
+    overlay: bool = False
+    region: str = ""
     genes: tuple[str, ...] = ()
+    worklist: str = ""
+    element: str = ""
+    reviewer: str = ""
 
 
 DEFAULTS = PageState()
 ALWAYS_WRITTEN = ("source", "gene", "cell_line", "test", "tile_size", "shuffles", "seed")
 # What the address of each page holds.
-LOCUS_PAGE = tuple(part.name for part in fields(PageState) if part.name != "genes")
-SWAP_PAGE = ("source", "genes", "cell_line", "tile_size", "shuffles", "seed")
+DESK = ("worklist", "element", "reviewer")
+LOCUS_PAGE = tuple(part.name for part in fields(PageState) if part.name not in ("genes", *DESK))
+VETTING_PAGE = ("source", "model", "cell_line", *DESK, "tile_size", "shuffles", "seed")
+SWAP_PAGE = ("source", "model", "genes", "cell_line", "tile_size", "shuffles", "seed")
 CHOICES = {
+    "model": ("", *MODEL_NAMES),
     "test": tuple(LOCUS_TESTS),
     "axis": tuple(AXES),
     "search": SEARCHES,
@@ -115,7 +134,7 @@ def from_params(params: Mapping[str, str | Sequence[str]], sources: Sequence[str
             value = _value(name, text, choices)
         except ValueError as error:
             default = getattr(state, name)
-            used = "none" if default in (None, "", ()) else str(int(default) if name == "truth" else default)
+            used = "none" if default in (None, "", ()) else str(int(default) if name in SWITCHES else default)
             warnings.append(f"The link says {name}={quoted(text)}, but {error}; {used} is used.")
         else:
             state = replace(state, **{name: value})
@@ -181,11 +200,11 @@ def _value(name: str, text: str, choices: Mapping[str, tuple[str, ...]]) -> Any:
     """One parameter's value, or a ValueError that names what is allowed."""
     if name in choices:
         if text not in choices[name]:
-            raise ValueError(f"{name} is {' or '.join(choices[name])}")
+            raise ValueError(f"{name} is {' or '.join(filter(None, choices[name]))}")
         return text
-    if name == "truth":
+    if name in SWITCHES:
         if text not in ("0", "1"):
-            raise ValueError("truth is 0 or 1")
+            raise ValueError(f"{name} is 0 or 1")
         return text == "1"
     if name == "shuffles" and text == AUTO:
         return AUTO

@@ -19,7 +19,7 @@ for entry in ENTRIES.values():
     with words:
         st.markdown(f"### {entry.title}")
         st.markdown(f"**{entry.question}** {entry.what}")
-        st.markdown(entry.sign)
+        st.markdown(entry.reading())
     with drawing:
         st.image(str(entry.picture), width="stretch", alt=f"What the {entry.title} shuffles and what it keeps")
 st.markdown(

@@ -58,8 +58,10 @@ def context_panel(panel: Panel) -> None:
             st.markdown(f"#### {row['call'].capitalize()} context{unsure}")
         st.markdown(context_sentence(result, state.cell_line))
         chart(context_scale(result, state.cell_line, palette()), "context scale", f"{panel.stem}_scale")
+        cut = result.cutoffs
         st.caption(
-            "Classes and cut-offs of the paper: enhancing above 0.95, neutral within 0.05 of 0, silencing below −0.3."
+            f"Classes and cut-offs of the paper: enhancing above {cut.enhancing:g}, neutral within {cut.neutral:g} of "
+            f"0, silencing below −{-cut.silencing:g}."
         )
     if not panel.whole:
         return

@@ -32,7 +32,7 @@ def distance_panel(panel: Panel) -> None:
         return distance_decay(result, state.cell_line, colours, state.shown)
 
     if effects["effect"].notna().any():
-        st.markdown(_reach(effects, state.tile))
+        st.markdown(_reach(effects))
     chart(draw(palette()), "distance curve", panel.stem, "The effect by distance; the table has the numbers.")
     st.markdown("**How fast it decays on either side**")
     chart(draw_decay(palette()), "distance decay", f"{panel.stem}_decay")
@@ -49,7 +49,7 @@ def distance_panel(panel: Panel) -> None:
         repeat_tabs(panel, [("", effects)], files)
 
 
-def _reach(effects: pd.DataFrame, tile: int | None) -> str:
+def _reach(effects: pd.DataFrame) -> str:
     """The strongest place on each side and how much is left at the ends."""
     strongest = effects.loc[effects["effect"].abs().idxmax()]
     parts = []
@@ -65,7 +65,7 @@ def _reach(effects: pd.DataFrame, tile: int | None) -> str:
         parts.append(f"{side} at {reach}" if len(below) else f"{side} {reach}")
     where = f"{abs(strongest['distance']) / 1000:.0f} kb {'upstream' if strongest['distance'] < 0 else 'downstream'}"
     halves = f"; it is first below half of that {' and '.join(parts)}" if parts else ""
-    return f"Tile {tile} does most {where} (effect {signed(strongest['effect'], 2)}){halves}."
+    return f"The tile does most {where} (effect {signed(strongest['effect'], 2)}){halves}."
 
 
 def set_sufficiency_panel(panel: Panel) -> None:
@@ -73,8 +73,9 @@ def set_sufficiency_panel(panel: Panel) -> None:
     state, result = panel.state, panel.result
     if result is None:
         return
-    shown = "control" if state.normalisation == "control" else "wild_type"
     effects = result.effects(state.cell_line)
+    known = effects["fold_over_wild_type"].notna().any()  # the published sets of silencers are over CONTROL only
+    shown = "wild_type" if state.normalisation != "control" and known else "control"
 
     def draw(colours):
         return set_curve(result, state.cell_line, colours, shown=shown)

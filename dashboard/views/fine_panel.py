@@ -47,7 +47,10 @@ def fine_panel(panel: Panel) -> None:
         "Effect recovered by bases kept; the table has the numbers.",
     )
     if not len(result.kept):
-        st.info("Every piece could be pruned: this tile has no effect here for any of its bases to carry.")
+        if getattr(result, "pieces_known", True):
+            st.info("Every piece could be pruned: this tile has no effect here for any of its bases to carry.")
+        else:
+            st.caption("Which pieces were kept was not published, so there is no map of them.")
         tile_line(panel)
         if panel.whole:
             repeat_tabs(panel, [("", effects)], [table_file(panel.stem, effects), figure_file(panel.stem, draw)])

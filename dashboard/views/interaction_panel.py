@@ -66,23 +66,24 @@ def interaction_panel(panel: Panel) -> None:
         panel.stem,
         "Activity by round; the table has the numbers.",
     )
-    st.markdown("**Where the tiles are, in the order they were shuffled**")
-    chart(drawn(panel, "tile order", draw_order, len(effects)), "tile order", f"{panel.stem}_order", tiles_of=(1,))
-    order = tuple(int(tile) for tile in effects["tile"])
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Are these tiles enough? Set Sufficiency", type="primary", icon=":material/arrow_forward:"):
-            go_to("set_sufficiency", tiles=order)
-        st.caption(f"In the order {', '.join(map(str, order))}. Click a marker to choose its tile.")
+    # Which tile was shuffled in which round is not among the published tables.
+    placed = bool((effects["tile"] >= 0).all())
+    if placed:
+        st.markdown("**Where the tiles are, in the order they were shuffled**")
+        chart(drawn(panel, "tile order", draw_order, len(effects)), "tile order", f"{panel.stem}_order", tiles_of=(1,))
+        order = tuple(int(tile) for tile in effects["tile"])
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if st.button("Are these tiles enough? Set Sufficiency", type="primary", icon=":material/arrow_forward:"):
+                go_to("set_sufficiency", tiles=order)
+            st.caption(f"In the order {', '.join(map(str, order))}. Click a marker to choose its tile.")
     tile_line(panel)
     _answers(panel)
     if panel.whole:
-        bed = exports.places(effects, [f"round_{n}" for n in effects["round"]], f"{panel.locus.gene} interaction")
-        files = [
-            table_file(panel.stem, models),
-            Download("Tiles (BED)", f"{panel.stem}.bed", "text/plain", bed),
-            figure_file(panel.stem, draw),
-            figure_file(f"{panel.stem}_order", draw_order, "Order (HTML)"),
-        ]
+        files = [table_file(panel.stem, models), figure_file(panel.stem, draw)]
+        if placed:
+            bed = exports.places(effects, [f"round_{n}" for n in effects["round"]], f"{panel.locus.gene} interaction")
+            files.append(Download("Tiles (BED)", f"{panel.stem}.bed", "text/plain", bed))
+            files.append(figure_file(f"{panel.stem}_order", draw_order, "Order (HTML)"))
         repeat_tabs(panel, [("", models)], files)
 
 

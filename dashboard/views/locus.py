@@ -1,6 +1,7 @@
 """Explore a locus: choose a gene and a cell line, run a test, read the result."""
 
 import uuid
+from concurrent.futures import Future
 from dataclasses import replace
 
 import streamlit as st
@@ -13,33 +14,56 @@ from dashboard import answer_key, data
 from dashboard.catalogue import LOCUS_TESTS
 from dashboard.engine import Engine, Request
 from dashboard.state import PageState, enter, fit_to_grid, leave
+from dashboard.views.chromatin_panel import chromatin_panel
 from dashboard.views.facts import draw_facts
 from dashboard.views.inputs import controls, offer_tile, suggested_tile
-from dashboard.views.panel import Panel, Repeat
+from dashboard.views.panel import Panel
 from dashboard.views.panels import PANELS
+from dashboard.views.published import published_page
 from dashboard.views.run_panel import follow, introduce, run_panel
-from dashboard.views.sidebar import await_engine, cell_line_box, settings_box, source_box, stop_with, store_notes
-from dashboard.widgets import compact, gene_picker, plain, put, radio, settle_widgets
+from dashboard.views.sidebar import (
+    await_engine,
+    cell_line_box,
+    link_warnings,
+    model_name,
+    repeat_of,
+    settings_box,
+    source_box,
+    stop_with,
+    store_notes,
+)
+from dashboard.widgets import choice, compact, gene_picker, plain, put, radio, settle_widgets
 
 GALLERY_COLUMNS = 3
+TILE_TESTS = ("necessity", "sufficiency")  # whose effects are of tiles
 
 
-def choose(state: PageState, sources: tuple[str, ...]) -> tuple[PageState, Source, Engine]:
-    """The side bar: everything that decides what is computed."""
-    state, opened, loading = source_box(state, sources)
+def choose(state: PageState, opened: Source, loading: Future[Engine]) -> tuple[PageState, Engine]:
+    """The side bar below source and model: everything else that decides what is computed."""
     with st.sidebar:
         gene = gene_picker(data.gene_names(state.source), state.source, state.gene)
+        tss = tss_box(state, gene)
         line_place = st.empty()
         test = radio("Test", "test", {key: entry.title for key, entry in LOCUS_TESTS.items()}, state.test)
-    state = settings_box(replace(state, gene=gene, test=test), LOCUS_TESTS[test].auto)
+    state = settings_box(replace(state, gene=gene, tss=tss, test=test), LOCUS_TESTS[test].auto)
     engine = await_engine(
         loading,
-        opened.model_name,
+        model_name(state, opened),
         lambda: line_place.selectbox("Cell line", [], placeholder="waiting for the model", disabled=True),
     )
     with line_place.container():
         state = replace(state, cell_line=cell_line_box(state.cell_line, engine))
-    return state, opened, engine
+    return state, engine
+
+
+def tss_box(state: PageState, gene: str) -> str:
+    """Which of the gene's TSSs; "" for the one its name means, and where there is no choice."""
+    names = data.tss_names(state.source, gene) if gene else {}
+    if len(names) < 2:
+        return ""
+    wanted = state.tss if gene == state.gene and state.tss in names else next(iter(names))
+    chosen = choice(f"TSS, one of {len(names)}", f"tss {gene}", tuple(names), wanted, format_func=names.__getitem__)
+    return "" if chosen == next(iter(names)) else chosen
 
 
 def welcome(opened: Source, name: str) -> None:
@@ -93,11 +117,19 @@ def known_context(engine: Engine, locus: Locus, state: PageState):
     return None
 
 
+def shown_tiles(engine: Engine, locus: Locus, state: PageState) -> Result | None:
+    """The result whose tiles the overlay draws: of the test on screen, else of the Necessity Test, if it was run."""
+    for test in dict.fromkeys((state.test, "necessity")):
+        if test in TILE_TESTS:
+            result = finished_result(engine, locus, state, test)
+            if result is not None:
+                return result
+    return None
+
+
 def draw_run(engine: Engine, opened: Source, locus: Locus, state: PageState, request: Request) -> None:
     """The run and its result."""
     session = st.session_state["session"]
-    own = state.source != "demo"
-    options = data.options()
     truth = None
     if state.truth and "truth" in request.entry.controls and hasattr(opened, "truth"):
         truth = answer_key.planted(opened.truth, locus, state.cell_line)
@@ -119,13 +151,7 @@ def draw_run(engine: Engine, opened: Source, locus: Locus, state: PageState, req
             result=result,
             # Files of a run that goes on would be out of date, and their links dead, before anybody could click them.
             whole=result is not None and not run.unfinished,
-            repeat=Repeat(
-                model_name=opened.model_name,
-                source_label=opened.label,
-                synthetic=opened.synthetic,
-                fasta=options.fasta.name if own else None,
-                genes=options.genes.name if own else None,
-            ),
+            repeat=repeat_of(state, opened),
             finished=lambda test: finished_result(engine, locus, state, test),
             truth=truth,
         )
@@ -137,8 +163,8 @@ def draw_run(engine: Engine, opened: Source, locus: Locus, state: PageState, req
 def show(state: PageState, opened: Source, engine: Engine) -> PageState:
     """Everything about one gene; returns the state with the choices made here."""
     try:
-        locus = data.locus(state.source, state.gene, engine.model.input_length)
-    except ValueError as error:
+        locus = data.locus(state.source, state.gene, engine.model.input_length, state.tss)
+    except (ValueError, OSError) as error:
         st.error(plain(str(error)), icon=":material/error:")
         welcome(opened, state.source)
         return state
@@ -153,7 +179,7 @@ def show(state: PageState, opened: Source, engine: Engine) -> PageState:
     )
     entry = LOCUS_TESTS[state.test]
     draw_facts(engine, opened, locus, state, known_context(engine, locus, state))
-    introduce(entry)
+    introduce(entry, engine.cutoffs)
     try:
         # A tile may be missing still; its place among the settings is looked at below.
         LOCUS_TESTS["necessity"].settings(state, locus.length)
@@ -179,7 +205,9 @@ def show(state: PageState, opened: Source, engine: Engine) -> PageState:
         st.error(plain(str(error)), icon=":material/error:")
         return state
     draw_run(engine, opened, locus, state, request)
-    return state
+    result = shown_tiles(engine, locus, state)
+    effects = None if result is None else result.effects(state.cell_line)
+    return chromatin_panel(state, opened, locus, effects, result, engine)
 
 
 def page() -> None:
@@ -193,15 +221,18 @@ def page() -> None:
     data.warm_up()
     state, _ = enter(st.session_state, st.query_params, sources)
     top = st.container()
-    state, opened, engine = choose(state, sources)
-    with top:
-        store_notes()
-        for warning in st.session_state["warnings"]:
-            st.warning(warning, icon=":material/link_off:")
-    if state.gene:
-        state = show(state, opened, engine)
+    state, opened, loading = source_box(state, sources)
+    if loading is None:
+        state = published_page(state, opened, top)
     else:
-        welcome(opened, state.source)
+        state, engine = choose(state, opened, loading)
+        with top:
+            store_notes()
+            link_warnings()
+        if state.gene:
+            state = show(state, opened, engine)
+        else:
+            welcome(opened, state.source)
     address = leave(st.session_state, state)
     if st.query_params.to_dict() != address:
         st.query_params.from_dict(address)

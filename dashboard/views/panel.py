@@ -42,13 +42,19 @@ NEXT = {
 
 @dataclass(frozen=True)
 class Repeat:
-    """What the exported script and provenance need besides the result."""
+    """What the exported script and provenance need besides the result.
 
-    model_name: str
+    Attributes:
+        opened: what open_source is given in Python.
+        model_name: what load_model is given; None where results are read, not computed.
+        source_label: the source, for people.
+        synthetic: whether its sequence is made up.
+    """
+
+    opened: str
+    model_name: str | None
     source_label: str
     synthetic: bool
-    fasta: str | None
-    genes: str | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,15 +226,15 @@ def repeat_tabs(panel: Panel, tables: Sequence[tuple[str, pd.DataFrame]], files:
         download_row([*files, *([] if swap else [whole]), origin])
         st.caption("The camera above a chart saves it as SVG.")
     with code:
-        st.code(
-            exports.python_lines(
+        if repeat.model_name is None:
+            lines = exports.published_lines(panel.entry, state.gene, state.cell_line, repeat.opened)
+        else:
+            lines = exports.python_lines(
                 result,
                 entry=panel.entry,
-                genes=state.genes if swap else (state.gene,),
+                genes=state.genes if swap else (state.tss or state.gene,),
                 cell_line=state.cell_line,
                 model_name=repeat.model_name,
-                fasta=repeat.fasta,
-                table=repeat.genes,
-            ),
-            language="python",
-        )
+                opened=repeat.opened,
+            )
+        st.code(lines, language="python")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs
 from creme_core.experiments.replicates import AUTO
 from dashboard.catalogue import Entry
 from dashboard.engine import Engine, Request
@@ -37,13 +38,13 @@ def follow(draw: Callable[[], None], pending: Callable[[], bool]) -> None:
     st.fragment(part, run_every=POLL_SECONDS if started else None)()
 
 
-def introduce(entry: Entry) -> None:
+def introduce(entry: Entry, cutoffs: Cutoffs = ENFORMER_CUTOFFS) -> None:
     """What a test does, in two sentences and a drawing, and how to read its numbers."""
     with st.container(border=True):
         words, drawing = st.columns([4, 5], gap="medium", vertical_alignment="center")
         with words:
             st.markdown(f"**{entry.title}: {entry.question[0].lower()}{entry.question[1:]}** {entry.what}")
-            st.caption(entry.sign)
+            st.caption(entry.reading(cutoffs))
         with drawing:
             st.image(str(entry.picture), width="stretch", alt=f"What the {entry.title} shuffles and what it keeps")
 

@@ -12,12 +12,30 @@ from creme_core.sources import Source
 from dashboard import data
 from dashboard.catalogue import FIXED_SHUFFLES
 from dashboard.engine import Engine
+from dashboard.options import MODEL_NAMES, OWN_MODEL
 from dashboard.state import PageState, quoted
+from dashboard.views.panel import Repeat
 from dashboard.widgets import choice, plain, toggle, whole_number
 
-__all__ = ["SOURCE_NAMES", "await_engine", "cell_line_box", "settings_box", "source_box", "stop_with", "store_notes"]
+__all__ = [
+    "SOURCE_NAMES",
+    "await_engine",
+    "cell_line_box",
+    "link_warnings",
+    "model_name",
+    "repeat_of",
+    "settings_box",
+    "source_box",
+    "stop_with",
+    "store_notes",
+]
 
-SOURCE_NAMES = {"demo": "Demo (synthetic)", "fasta": "Own genome"}
+SOURCE_NAMES = {
+    "demo": "Demo (synthetic)",
+    "hg38": "Human genome (GRCh38)",
+    "published": "Published results",
+    "fasta": "Own genome",
+}
 LINES_NAMED = 8  # cell lines a warning lists
 MODEL_SECONDS = 300  # longest wait for a model to load
 
@@ -28,24 +46,71 @@ def stop_with(sentence: str) -> None:
     st.stop()
 
 
+def stop_for_data(sentence: str) -> None:
+    """End the page with one plain sentence and the way to the page where data and models are had."""
+    st.error(plain(sentence), icon=":material/error:")
+    st.page_link("views/downloads.py", label="Open Data and models", icon=":material/download:")
+    st.stop()
+
+
+def link_warnings() -> None:
+    """What was wrong with the link that led here."""
+    for warning in st.session_state["warnings"]:
+        st.warning(warning, icon=":material/link_off:")
+
+
+def model_name(state: PageState, opened: Source) -> str:
+    """The model on screen, as `data.engines` knows it."""
+    return state.model or opened.model_name
+
+
+def repeat_of(state: PageState, opened: Source) -> Repeat:
+    """What an exported script says about source and model; files are named without their folders."""
+    options = data.options()
+    given = f"{state.source!r}"
+    if state.source == "fasta":
+        given = f"{options.fasta.name!r}, genes={options.genes.name!r}"
+    model = None if opened.model_name is None else model_name(state, opened)
+    if model == OWN_MODEL:
+        model = options.model.name
+    return Repeat(opened=given, model_name=model, source_label=opened.label, synthetic=opened.synthetic)
+
+
 def store_notes() -> None:
     """What is wrong with the file of predictions, if anything is."""
     for note in data.store().notes:
         st.warning(plain(note), icon=":material/database_off:")
 
 
-def source_box(state: PageState, sources: tuple[str, ...]) -> tuple[PageState, Source, Future[Engine]]:
-    """Choose a source; its model begins to load."""
+def source_box(state: PageState, sources: tuple[str, ...]) -> tuple[PageState, Source, Future[Engine] | None]:
+    """Choose a source and a model, which begins to load; None for a source whose results are only read."""
     with st.sidebar:
         name = choice("Source", "source", sources, state.source, format_func=SOURCE_NAMES.__getitem__)
     if name != state.source:
-        state = replace(state, source=name, gene="", genes=(), cell_line="", tile=None, tiles=())
+        state = replace(state, source=name, model="", gene="", genes=(), cell_line="", tile=None, tiles=())
     try:
         opened = data.source(name)
     except (ValueError, OSError) as error:
         # The other sources stay within reach: the picker above is already on the page.
-        stop_with(f"The source {name} can't be opened. {error}")
-    return state, opened, data.engines().begin(opened.model_name)
+        stop_for_data(f"The source {SOURCE_NAMES[name]} can't be opened. {error}")
+    if opened.model_name is None:
+        return replace(state, model=""), opened, None
+    offered = data.models(name)
+    if len(offered) > 1:
+        if state.model and state.model not in offered:
+            st.session_state["warnings"] += (
+                f"The model {quoted(state.model)} does not go with this source; {offered[0]} is used.",
+            )
+        with st.sidebar:
+            chosen = choice(
+                "Model", f"model {name}", offered, state.model or offered[0], format_func=MODEL_NAMES.__getitem__
+            )
+        if chosen != (state.model or offered[0]):
+            state = replace(state, cell_line="")  # each model has cell lines of its own
+        state = replace(state, model="" if chosen == opened.model_name else chosen)
+    else:
+        state = replace(state, model="")
+    return state, opened, data.engines().begin(model_name(state, opened))
 
 
 def settings_box(state: PageState, automatic: bool | None) -> PageState:
@@ -83,16 +148,18 @@ def settings_box(state: PageState, automatic: bool | None) -> PageState:
     return replace(state, tile_size=tile_size, shuffles=AUTO if auto else number, seed=seed)
 
 
-def await_engine(loading: Future[Engine], model_name: str, placeholder: Callable[[], None]) -> Engine:
+def await_engine(loading: Future[Engine], named: str, placeholder: Callable[[], None]) -> Engine:
     """The model, once it is there; the page ends with a sentence where it can't be had."""
     try:
         if not loading.done():
             placeholder()
-            with st.spinner("Loading the model; the first time takes some seconds."):
+            with st.spinner("Loading the model; the first time takes some seconds, a full-size one a minute."):
                 loading.result(MODEL_SECONDS)
         return loading.result(MODEL_SECONDS)
-    except (ValueError, OSError, NotYet) as error:
-        stop_with(f"The model {model_name} can't be loaded. {error}")
+    except NotYet:
+        stop_with(f"The model {named} is still loading after {MODEL_SECONDS} seconds; reload the page in a while.")
+    except (ValueError, OSError, MemoryError) as error:
+        stop_for_data(f"The model {named} can't be loaded. {error}")
 
 
 def cell_line_box(wanted: str, engine: Engine) -> str:

@@ -15,9 +15,19 @@ from dashboard.catalogue import MOST_SWAPPED, SWAP
 from dashboard.engine import Engine, Request
 from dashboard.figures.swap_matrix import swap_boxes, swap_matrix
 from dashboard.state import SWAP_PAGE, PageState, enter, leave
-from dashboard.views.panel import Panel, Repeat, chart, figure_file, repeat_tabs, table_file
+from dashboard.views.panel import Panel, chart, figure_file, repeat_tabs, table_file
 from dashboard.views.run_panel import follow, introduce, run_panel
-from dashboard.views.sidebar import await_engine, cell_line_box, settings_box, source_box, stop_with, store_notes
+from dashboard.views.sidebar import (
+    await_engine,
+    cell_line_box,
+    link_warnings,
+    model_name,
+    repeat_of,
+    settings_box,
+    source_box,
+    stop_with,
+    store_notes,
+)
 from dashboard.widgets import compact, palette, plain, settle_widgets, several
 
 # Of the demo: contexts that enhance, hold down, do nothing, and depend on the cell line.
@@ -101,7 +111,6 @@ def swap_panel(panel: Panel) -> None:
 def draw_run(engine: Engine, opened: Source, state: PageState, request: Request) -> None:
     """The run and its result."""
     session = st.session_state["session"]
-    own = state.source != "demo"
     first = request.loci[0]
 
     def pending() -> bool:
@@ -112,7 +121,6 @@ def draw_run(engine: Engine, opened: Source, state: PageState, request: Request)
         run = engine.snapshot(request, session)
         run_panel(run, request, engine, session)
         result = None if run is None else run.result
-        options = data.options()
         swap_panel(
             Panel(
                 entry=SWAP,
@@ -122,13 +130,7 @@ def draw_run(engine: Engine, opened: Source, state: PageState, request: Request)
                 grid=TileGrid(first.length, request.settings.tile_size),
                 result=result,
                 whole=result is not None and not run.unfinished,
-                repeat=Repeat(
-                    model_name=opened.model_name,
-                    source_label=opened.label,
-                    synthetic=opened.synthetic,
-                    fasta=options.fasta.name if own else None,
-                    genes=options.genes.name if own else None,
-                ),
+                repeat=repeat_of(state, opened),
                 finished=lambda _: None,
             )
         )
@@ -141,13 +143,13 @@ def page() -> None:
     compact()
     try:
         sources = data.options().sources
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         stop_with(str(error))
     st.session_state.setdefault("session", uuid.uuid4().hex)
     data.warm_up()
     state, _ = enter(st.session_state, st.query_params, sources)
     top = st.container()
-    state, opened, loading = source_box(state, sources)
+    state, opened, loading = source_box(state, tuple(name for name in sources if name != "published"))
     line_place = st.sidebar.empty()
     state = settings_box(state, None)
     st.markdown("### Swap contexts")
@@ -157,18 +159,17 @@ def page() -> None:
     )
     introduce(SWAP)
     state = replace(state, genes=pick_genes(state))
-    engine = await_engine(loading, opened.model_name, lambda: None)
+    engine = await_engine(loading, model_name(state, opened), lambda: None)
     with line_place.container():
         state = replace(state, cell_line=cell_line_box(state.cell_line, engine))
     with top:
         store_notes()
-        for warning in st.session_state["warnings"]:
-            st.warning(warning, icon=":material/link_off:")
+        link_warnings()
     try:
         loci = read(state, engine.model.input_length)
         settings = SWAP.settings(state, engine.model.input_length)
         draw_run(engine, opened, state, Request(SWAP, loci, settings))
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         st.error(plain(str(error)), icon=":material/error:")
     address = leave(st.session_state, state, SWAP_PAGE)
     if st.query_params.to_dict() != address:

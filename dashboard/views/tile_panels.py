@@ -36,7 +36,7 @@ def necessity_panel(panel: Panel) -> None:
     state, known = panel.state, panel.result is not None
     result = panel.result if known else not_computed(panel.locus, panel.grid)
     effects = result.effects(state.cell_line if known else 0)
-    drawing = {"axis": state.axis, "truth": panel.truth, "selected": state.tile}
+    drawing = {"axis": state.axis, "truth": panel.truth, "selected": state.tile, "cutoffs": result.cutoffs}
 
     def draw(colours):
         return tile_track(effects, panel.grid, panel.locus, colours, **drawing)

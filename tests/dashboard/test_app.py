@@ -237,7 +237,7 @@ def test_a_window_with_too_much_n_is_refused_in_a_sentence(model, monkeypatch, t
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"chrom": "1"}, "the table writes '1' where the FASTA writes 'chr1'"),
+        ({"chrom": "1"}, "the table writes '1' where the genome writes 'chr1'"),
         ({"text": "ACGTRYKM" * 7500}, "own.fa"),
     ],
 )

@@ -69,7 +69,7 @@ def test_every_test_shows_the_engine_s_numbers_with_its_words_picture_files_and_
     entry = LOCUS_TESTS[key]
     page = open_page(gene="SOLO1", test=key, shuffles=2, **link)
     assert entry.what in texts(page)
-    assert entry.sign in texts(page)
+    assert entry.reading() in texts(page)
     assert len(page.get("image")) == 1
     page = press(page, f"Run the {entry.title}")
     assert not page.error

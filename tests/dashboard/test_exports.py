@@ -53,10 +53,8 @@ def test_provenance_says_what_was_run_and_that_the_demo_is_synthetic(make_necess
     assert read == {"test": "necessity", "synthetic": True}
 
 
-def lines_of(result, entry, genes=("it's",), fasta="genome.fa", table="genes.gtf"):
-    return exports.python_lines(
-        result, entry=entry, genes=genes, cell_line="K562", model_name="demo", fasta=fasta, table=table
-    )
+def lines_of(result, entry, genes=("it's",), opened="'genome.fa', genes='genes.gtf'"):
+    return exports.python_lines(result, entry=entry, genes=genes, cell_line="K562", model_name="demo", opened=opened)
 
 
 def test_the_python_lines_are_python_and_name_the_settings(make_necessity):
@@ -77,7 +75,7 @@ def test_the_python_lines_of_every_test_run_and_give_the_same_numbers(entry, mak
     locus = make_locus()
     settings = entry.settings(STATE, locus.length)
     expected = entry.run(creme.Predictor(ToyModel(locus.length)), (locus,), settings).effects("K562")
-    lines = lines_of(entry.run(creme.Predictor(ToyModel(locus.length)), (locus,), settings), entry, fasta=None)
+    lines = lines_of(entry.run(creme.Predictor(ToyModel(locus.length)), (locus,), settings), entry, opened="'demo'")
     given = {"opened": SimpleNamespace(locus=lambda name, length: locus), "model": ToyModel(locus.length)}
     monkeypatch.setattr(creme, "open_source", lambda name: given["opened"])
     monkeypatch.setattr(creme, "load_model", lambda name: given["model"])
@@ -101,7 +99,7 @@ def test_the_whole_result_of_every_test_comes_back_from_its_file(entry, make_loc
 def test_a_swap_s_lines_name_its_genes(make_locus):
     loci = (make_locus("+"), make_locus("-"))
     result = ENTRIES["swap"].run(creme.Predictor(ToyModel(49)), loci, Settings(tile_size=10, shuffles=2))
-    lines = lines_of(result, ENTRIES["swap"], genes=("A", "B"), fasta=None)
+    lines = lines_of(result, ENTRIES["swap"], genes=("A", "B"), opened="'demo'")
     compile(lines, "lines", "exec")
     assert "for gene in ['A', 'B']]" in lines
     assert "creme.context_swap(\n    predict,\n    loci, loci,\n" in lines

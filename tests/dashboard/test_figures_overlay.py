@@ -1,0 +1,121 @@
+"""The overlay picture: everything on one genomic axis."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dashboard.figures.gene_row import gene_row
+from dashboard.figures.overlay import MOST_REGIONS, Lane, Profile, Strip, overlay
+from dashboard.figures.style import DARK, LIGHT
+
+ACTIVITY = np.array([[2.0, 3.0], [9.0, 10.0], [15.0, 14.0]])
+
+
+def lane(name="DNase", values=(1.0, np.nan, 3.0), **more):
+    return Lane(name, 100, 160, np.array(values), **more)
+
+
+def axis_of(figure, trace):
+    name = trace.yaxis or "y"
+    return figure.layout["yaxis" + name[1:]]
+
+
+@pytest.fixture
+def effects(make_necessity):
+    return make_necessity(ACTIVITY).effects("K562")
+
+
+def test_tiles_stand_where_they_are_on_the_chromosome(effects, make_locus):
+    figure = overlay(make_locus(), LIGHT, effects=effects)
+    bars = figure.data[0]
+    first, last = effects["genome_start"] + 1, effects["genome_end"]
+    assert list(bars.x) == list((first + last) / 2)
+    assert np.allclose(bars.y, effects["effect"])
+    assert list(bars.customdata) == list(effects["tile"])
+
+
+def test_a_lane_shows_its_bins_at_their_middles_and_gaps_as_gaps(make_locus):
+    figure = overlay(make_locus(), LIGHT, lanes=[lane()])
+    (area,) = figure.data
+    assert list(area.x) == [110.5, 130.5, 150.5]
+    assert area.y[0] == 1
+    assert np.isnan(area.y[1])
+    assert not area.connectgaps
+
+
+def test_lanes_keep_their_own_scale_unless_a_group_shares_it(make_locus):
+    lanes = [lane("a", (1, 2, 1), group="DNase"), lane("b", (1, 20, 1), group="DNase"), lane("c", (1, 5, 1), group="x")]
+    own = overlay(make_locus(), LIGHT, lanes=lanes)
+    shared = overlay(make_locus(), LIGHT, lanes=lanes, shared_scale=True)
+    assert [axis_of(own, trace).range[1] for trace in own.data] == pytest.approx([2.1, 21, 5.25])
+    assert [axis_of(shared, trace).range[1] for trace in shared.data] == pytest.approx([21, 21, 5.25])
+
+
+def test_log_shows_log_of_one_more(make_locus):
+    figure = overlay(make_locus(), LIGHT, lanes=[lane(values=(0.0, np.e - 1, 3.0))], log=True)
+    assert figure.data[0].y[1] == pytest.approx(1.0)
+
+
+def test_lanes_stand_in_the_order_given_from_the_top(make_locus):
+    figure = overlay(make_locus(), LIGHT, lanes=[lane("a"), lane("b"), lane("c")])
+    tops = [axis_of(figure, trace).domain[1] for trace in figure.data]
+    assert tops == sorted(tops, reverse=True)
+    assert [note.text for note in figure.layout.annotations] == ["a", "b", "c"]
+
+
+def test_an_uncovered_lane_says_so(make_locus):
+    figure = overlay(make_locus(), LIGHT, lanes=[lane(values=(np.nan, np.nan, np.nan))])
+    assert "not covered" in figure.layout.annotations[0].text
+
+
+def test_regions_have_their_colours_and_names_are_never_read_as_tags(make_locus):
+    regions = pd.DataFrame({"start": [100], "end": [140], "name": ["<img src=x>&"], "colour": ["#FF0000"]})
+    locus = make_locus()
+    figure = overlay(locus, LIGHT, view=(90, 200), strips=[Strip("cCREs", regions)])
+    (bars,) = figure.data
+    assert list(bars.base) == [100.5]
+    assert list(bars.x) == [40]
+    assert list(bars.marker.color) == ["#FF0000"]
+    assert "&lt;img" in bars.hovertext[0]
+
+
+def test_a_strip_of_too_many_regions_says_what_is_left_out(make_locus):
+    starts = np.arange(MOST_REGIONS + 5) * 10
+    regions = pd.DataFrame({"start": starts, "end": starts + 5, "name": "x"})
+    figure = overlay(make_locus(), LIGHT, view=(0, 10**6), strips=[Strip("mine", regions)])
+    assert len(figure.data[0].base) == MOST_REGIONS
+    assert f"of {MOST_REGIONS + 5:,}" in figure.layout.annotations[0].text
+
+
+def test_the_perturbed_profile_lies_over_the_wild_type(make_locus):
+    profile = Profile(100, 140, np.array([1.0, 5.0]), np.array([1.0, 2.0]), "tile 1 shuffled")
+    figure = overlay(make_locus(), DARK, profile=profile)
+    assert [trace.name for trace in figure.data] == ["wild type", "perturbed"]
+    assert list(figure.data[1].x) == [110.5, 130.5]
+    assert "tile 1 shuffled" in figure.layout.annotations[0].text
+
+
+def test_the_view_is_the_range_of_the_axis(make_locus):
+    figure = overlay(make_locus(), LIGHT, view=(120, 180), lanes=[lane()])
+    assert list(figure.layout.xaxis.range) == [120.5, 180.5]
+
+
+def test_genes_whose_names_collide_go_to_different_levels():
+    genes = pd.DataFrame(
+        {"gene": ["A", "B", "C"], "start": [0, 10, 900], "end": [50, 60, 950], "strand": ["+", "-", "+"]}
+    )
+    exons = pd.DataFrame({"gene": ["B", "Z"], "start": [20, 1], "end": [30, 2]})
+    row = gene_row(genes, exons, (0, 1000), LIGHT)
+    assert row.depth == 2
+    levels = {note["text"]: note["y"] for note in row.labels}
+    assert levels["A ▸"] != levels["◂ B"]
+    assert levels["A ▸"] == levels["C ▸"]
+    (bars,) = [trace for trace in row.traces if trace.name == "exons"]
+    assert list(bars.base) == [20.5]
+    assert list(bars.y) == [-1]
+
+
+def test_the_chosen_tile_is_shaded_through_all_rows(effects, make_locus):
+    plain = overlay(make_locus(), LIGHT, effects=effects, lanes=[lane()])
+    chosen = overlay(make_locus(), LIGHT, effects=effects, lanes=[lane()], selected=int(effects["tile"].iloc[0]))
+    assert len(chosen.layout.shapes) == len(plain.layout.shapes) + 1
