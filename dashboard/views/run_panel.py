@@ -26,11 +26,16 @@ def duration(seconds: float) -> str:
 
 
 def follow(draw: Callable[[], None], pending: Callable[[], bool]) -> None:
-    """Redraw a part of the page by itself while something in it is under way, then settle with one whole run."""
+    """Redraw a part of the page by itself while something in it is under way, then settle with one whole run.
+
+    A click inside the part starts something while nobody follows it yet: then the whole page runs, which does.
+    """
     started = pending()
 
     def part() -> None:
         still = pending()
+        if still and not started:
+            st.rerun()
         draw()
         if started and not still:
             st.rerun()
