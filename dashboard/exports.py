@@ -80,7 +80,7 @@ def places(table: pd.DataFrame, names: Sequence[str], name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def npz(result: Result) -> bytes:
+def npz(result: Result | SwapResult) -> bytes:
     """The whole result, for every track, as its `save` writes it."""
     with TemporaryDirectory() as folder:
         return result.save(Path(folder) / "result.npz").read_bytes()

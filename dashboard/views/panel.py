@@ -223,7 +223,7 @@ def repeat_tabs(panel: Panel, tables: Sequence[tuple[str, pd.DataFrame]], files:
         origin = Download(
             "Provenance (JSON)", f"{panel.stem}.json", "application/json", exports.provenance(result, extra)
         )
-        download_row([*files, *([] if swap else [whole]), origin])
+        download_row([*files, whole, origin])
         st.caption("The camera above a chart saves it as SVG.")
     with code:
         if repeat.model_name is None:

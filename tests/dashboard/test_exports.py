@@ -160,3 +160,11 @@ def test_the_answer_key_waits_for_tiles_that_are_not_computed(make_necessity):
     truth = make_truth(("GENE", "chr7", 1006, 1010, "enhancer", "K562", 1.0, "", "additive"))
     compared = answer_key.compare(answer_key.planted(truth, result.locus, "K562"), result, "K562")
     assert list(compared["agreement"]) == ["not computed yet"]
+
+
+def test_a_whole_swap_comes_back_from_its_file(make_locus, tmp_path):
+    loci = (make_locus("+"), make_locus("-"))
+    result = ENTRIES["swap"].run(creme.Predictor(ToyModel(49)), loci, Settings(tile_size=10, shuffles=2))
+    path = tmp_path / "swap.npz"
+    path.write_bytes(exports.npz(result))
+    pd.testing.assert_frame_equal(type(result).load(path).effects("K562"), result.effects("K562"))
