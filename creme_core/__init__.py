@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 # Public name -> the module that holds it and its name there.
 _PUBLIC = {
     "Background": ("mutant", "Background"),
+    "BorzoiModel": ("models.borzoi", "BorzoiModel"),
     "Cancelled": ("predictor", "Cancelled"),
     "Edit": ("mutant", "Edit"),
     "EnformerModel": ("models.enformer", "EnformerModel"),
@@ -18,6 +19,7 @@ _PUBLIC = {
     "Predictor": ("predictor", "Predictor"),
     "Progress": ("predictor", "Progress"),
     "Store": ("store", "Store"),
+    "TorchModel": ("models.torch_model", "TorchModel"),
     "compare_additivity": ("experiments.additivity", "compare"),
     "context_dependence": ("experiments.context", "run"),
     "context_swap": ("experiments.swap", "run"),
@@ -35,6 +37,7 @@ _PUBLIC = {
 
 __all__ = [
     "Background",
+    "BorzoiModel",
     "Cancelled",
     "Edit",
     "EnformerModel",
@@ -43,6 +46,7 @@ __all__ = [
     "Predictor",
     "Progress",
     "Store",
+    "TorchModel",
     "compare_additivity",
     "context_dependence",
     "context_swap",

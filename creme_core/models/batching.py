@@ -4,6 +4,8 @@ __all__ = ["SECONDS_PER_BATCH", "BatchSize"]
 
 # A batch is the grain of progress and cancelling, so it should pass before a person wonders.
 SECONDS_PER_BATCH = 0.3
+# What a batch costs whatever its size may be this share of it; the batch is made larger than a moment for that.
+LARGEST_FIXED_SHARE = 0.1
 LARGEST = 1024
 # The first batch also pays for its background, on a machine whose speed is only guessed: begin small.
 FIRST = 16
@@ -24,12 +26,13 @@ class BatchSize:
         self._limit = int(min(max(limit, 1), LARGEST))
         self.size = int(min(max(guess, 1), self._limit, FIRST))
 
-    def observe(self, count: int, seconds: float) -> None:
-        """Follow a batch of `count` mutants that took `seconds`.
+    def observe(self, count: int, seconds: float, fixed: float = 0.0) -> None:
+        """Follow a batch of `count` mutants that took `seconds`, and `fixed` seconds more that do not grow with it.
 
         By no more than a factor of two, since one batch may have paid for a background, or waited for a busy machine.
         """
-        fitting = SECONDS_PER_BATCH * count / max(seconds, 1e-6)
+        wanted = max(SECONDS_PER_BATCH, fixed / LARGEST_FIXED_SHARE)
+        fitting = wanted * count / max(seconds, 1e-6)
         self.size = int(min(max(fitting, self.size / 2, 1), 2 * self.size, self._limit))
 
     def halve(self, failed: int) -> None:

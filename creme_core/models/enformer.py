@@ -1,10 +1,7 @@
 """Enformer (Avsec et al., 2021) as a SequenceModel: any `enformer_pytorch.Enformer`, of any width and depth."""
 
 import json
-import threading
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,22 +11,14 @@ from enformer_pytorch.modeling_enformer import Attention
 
 from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs
 from creme_core.models.base import check_tracks, list_cell_lines, resolve_readout
-from creme_core.models.batching import SECONDS_PER_BATCH, BatchSize
-from creme_core.models.device import (
-    choose_device,
-    choose_precision,
-    cpu_threads,
-    free_memory,
-    is_out_of_memory,
-    matmul_precision,
-)
+from creme_core.models.batched import HALF_PRECISIONS, BatchedModel
+from creme_core.models.device import free_memory, matmul_precision
 from creme_core.models.incremental import IncrementalEnformer
 from creme_core.models.weights import address, frozen_copy, named_tensors
-from creme_core.mutant import Background, Edit, Mutant
+from creme_core.mutant import Mutant
 from creme_core.sequence import one_hot
 
 __all__ = [
-    "LARGEST_EFFECT_ERROR",
     "SEQUENCE_LENGTH",
     "EnformerModel",
     "attentions",
@@ -42,21 +31,9 @@ SEQUENCE_LENGTH = 196_608
 # What the table of position features that comes with enformer_pytorch (its TF gammas) was made for.
 TF_COLUMNS = 1536
 TF_FEATURES = 192
-HALF_PRECISIONS = {"float16": torch.float16, "bfloat16": torch.bfloat16}
-# A half precision is used only if it changes no effect (WT - MUT) / WT by more than this at load.
-LARGEST_EFFECT_ERROR = 0.002
-# Where the mutants of that check have their edits, as shares of the sequence: at the TSS, near it, far on both sides.
-CHECKED_PLACES = (0.04, 0.3, 0.45, 0.5, 0.56, 0.9)
-CHECKED_SHARE = 0.025
-# Share of free memory that batches may take, and the speed a device is first thought to have (it is measured later).
-MEMORY_SHARE = 0.5
-FIRST_GUESS_FLOPS = {"cpu": 1e10, "cuda": 2e13, "mps": 2e12}
-# Below this a mutant's work is too little to share among CPU threads: they wait for each other at every small step, and
-# on a machine that does anything else besides, ten times longer than they work.
-SHARED_FLOPS = 1e9
 
 
-class EnformerModel:
+class EnformerModel(BatchedModel):
     """Predicts tracks with an Enformer; see `base.SequenceModel` for the attributes it shares with other models.
 
     What an edit does not reach is not computed again (`incremental`). Calls from several threads wait for each other.
@@ -100,43 +77,25 @@ class EnformerModel:
             raise ValueError(f"EnformerModel wraps an enformer_pytorch.Enformer, not a {type(module).__name__}.")
         if head not in module.heads:
             raise ValueError(f"The network has no head {head!r}; it has {', '.join(module.heads)}.")
-        self.name = name
+        super().__init__(name, device, precision, input_length)
         self.head = head
         self.tracks = check_tracks(tracks, module.output_heads[head])
         self.cell_lines = list_cell_lines(self.tracks)
-        self.device = choose_device(device)
-        self.precision = choose_precision(precision, self.device)
-        self.input_length = int(input_length)
         self.bin_size = 2 ** (1 + len(module.conv_tower))
         crop = _crop(self.input_length, self.bin_size, module.crop_final.target_length)
         check_tf_gammas(module, self.input_length)
         self.output_bins = self.input_length // self.bin_size - 2 * crop
         self.tss_bins = (self.output_bins // 2 - 1, self.output_bins // 2)
         self.fingerprint = fingerprint(module, self.input_length, head)
-        self._lock = threading.RLock()
-        dtype = torch.float64 if self.precision == "float64" else torch.float32
-        self._network = frozen_copy(module, self.device, dtype)
-        self._exact = self._engine = IncrementalEnformer(self._network, head, self.input_length, crop, dtype)
-        self.precision_report = {
-            "requested": precision,
-            "used": self.precision,
-            "checked": False,
-            "largest_difference": 0.0,
-            "limit": LARGEST_EFFECT_ERROR,
-            "message": f"All numbers are computed in {self.precision}.",
-        }
+        self._network = frozen_copy(module, self.device, self.dtype)
+        self._exact = self._engine = IncrementalEnformer(self._network, head, self.input_length, crop, self.dtype)
         if self.precision in HALF_PRECISIONS:
             half = HALF_PRECISIONS[self.precision]
-            self._try_half(IncrementalEnformer(self._network, head, self.input_length, crop, half))
-        guess = SECONDS_PER_BATCH * FIRST_GUESS_FLOPS[self.device.type] / self._engine.flops_per_mutant
-        small = self.device.type == "cpu" and self._engine.flops_per_mutant < SHARED_FLOPS
-        self._threads = 1 if small else None
-        self._batch = BatchSize(guess, MEMORY_SHARE * free_memory(self.device) / self._engine.bytes_per_mutant)
-
-    @property
-    def batch_size(self) -> int:
-        """Mutants best handed over at once; follows the measured speed, so ask again for each batch."""
-        return self._batch.size
+            engine = IncrementalEnformer(self._network, head, self.input_length, crop, half)
+            if self._accept_half(self._exact.tss_activity, engine.tss_activity):
+                self._engine = engine
+            self._exact.clear()
+        self._plan_batches(self._engine.flops_per_mutant, self._engine.bytes_per_mutant, free_memory(self.device))
 
     def tss_activity(self, mutants: Sequence[Mutant]) -> np.ndarray:
         """Mean prediction over the two central bins, for every mutant and track.
@@ -153,21 +112,10 @@ class EnformerModel:
         """
         for mutant in mutants:
             self._check_length(mutant.length)
-        dtype = np.float64 if self.precision == "float64" else np.float32
-        activity = np.empty((len(mutants), len(self.tracks)), dtype=dtype)
-        done = 0
-        with self._lock:
-            while done < len(mutants):
-                batch = mutants[done : done + self._batch.size]
-                started = time.perf_counter()
-                values = self._try_batch(batch)
-                if values is None:
-                    self._make_room(len(batch))
-                    continue
-                self._batch.observe(len(batch), time.perf_counter() - started)
-                activity[done : done + len(batch)] = values
-                done += len(batch)
-        return activity
+        if not mutants:
+            return self._no_activity()
+        with self._lock, self._settings():
+            return self._in_batches(self._engine, mutants).numpy()
 
     def plain_tss_activity(self, mutants: Sequence[Mutant]) -> np.ndarray:
         """What `tss_activity` returns, by whole forward passes of the network itself: slow, for comparison."""
@@ -180,8 +128,7 @@ class EnformerModel:
         In float32 where a half precision is in use.
         """
         self._check_length(codes.shape[1])
-        dtype = next(self._network.parameters()).dtype
-        bases = torch.from_numpy(one_hot(codes)).to(self.device, dtype)
+        bases = torch.from_numpy(one_hot(codes)).to(self.device, self.dtype)
         with self._lock, torch.inference_mode(), matmul_precision(self.precision, self.device):
             return self._network(bases)[self.head].cpu().numpy()
 
@@ -204,60 +151,10 @@ class EnformerModel:
         with self._lock, self._settings():
             return self._exact.gradient(codes, tracks).cpu().numpy()
 
-    @contextmanager
-    def _settings(self) -> Iterator[None]:
-        """What torch is told about precision and threads, inside the block only."""
-        with matmul_precision(self.precision, self.device), cpu_threads(self._threads):
-            yield
-
-    def _try_batch(self, mutants: Sequence[Mutant]) -> np.ndarray | None:
-        """TSS activity of one batch, or None where memory ran out."""
-        try:
-            with self._settings():
-                return self._engine.tss_activity(mutants).cpu().numpy()
-        except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            return None
-
-    def _make_room(self, failed: int) -> None:
-        """After memory ran out on `failed` mutants: forget what is cached, and go on with half as many."""
-        if failed == 1 and not self._engine.caching:
-            raise MemoryError(
-                f"There is not enough memory on {self.device} for one sequence of {self.name}; "
-                "close other programs, or choose another device."
-            )
+    def _forget(self) -> bool:
+        anything = self._engine.caching
         self._engine.clear()
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-        self._batch.halve(failed)
-
-    def _try_half(self, engine: IncrementalEnformer) -> None:
-        """Take a half-precision engine if the effects of a few edits to a random sequence come out the same."""
-        mutants = _checked_mutants(self.input_length)
-        with matmul_precision("float32", self.device):
-            exact, half = (_effects(used.tss_activity(mutants)) for used in (self._exact, engine))
-        difference = float((exact - half).abs().max())
-        # Written so that a difference that is no number counts as too large.
-        within = difference <= LARGEST_EFFECT_ERROR
-        outcome = "so it is used" if within else "so float32 is used instead"
-        self.precision_report |= {"checked": True, "largest_difference": difference}
-        self.precision_report["message"] = (
-            f"{self.precision} changes the effects of {len(mutants) - 1} test edits by at most {difference:.5f} "
-            f"against float32 (allowed: {LARGEST_EFFECT_ERROR}), {outcome}."
-        )
-        if within:
-            self._engine = engine
-        else:
-            self.precision = self.precision_report["used"] = "float32"
-        self._exact.clear()
-
-    def _check_length(self, length: int) -> None:
-        if length != self.input_length:
-            raise ValueError(
-                f"A sequence has {length:,} bases but {self.name} takes {self.input_length:,}; "
-                f"make the locus with length={self.input_length}."
-            )
+        return anything
 
 
 def fingerprint(module: Enformer, input_length: int, head: str) -> str:
@@ -316,19 +213,3 @@ def _crop(input_length: int, bin_size: int, target_length: int) -> int:
             f"The network keeps {target_length:,} of {columns:,} bins; it must keep 2 to {columns:,}, or -1 for all."
         )
     return (columns - target_length + 1) // 2
-
-
-def _checked_mutants(length: int) -> list[Mutant]:
-    """A random sequence, and edits of it at CHECKED_PLACES; always the same ones."""
-    generator = np.random.Generator(np.random.Philox(0))
-    background = Background(generator.integers(0, 4, length, dtype=np.uint8))
-    size = max(int(length * CHECKED_SHARE), 1)
-    starts = [int((length - size) * place) for place in CHECKED_PLACES]
-    edits = [Edit(start, generator.integers(0, 4, size, dtype=np.uint8)) for start in starts]
-    return [Mutant(background), *(Mutant(background, (edit,)) for edit in edits)]
-
-
-def _effects(activity: torch.Tensor) -> torch.Tensor:
-    """(WT - MUT) / WT of rows 1 onwards against row 0, the wild type."""
-    wild_type = activity[0].double()
-    return (wild_type - activity[1:].double()) / wild_type

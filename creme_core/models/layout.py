@@ -1,10 +1,25 @@
-"""What a folder with a model in it looks like. No torch in here."""
+"""What a folder with a model in it looks like, and where what was made of it is kept. No torch in here."""
 
+import hashlib
 import json
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CONFIG", "PICKLE", "TARGETS", "TRACKS", "WEIGHTS", "model_layout", "read_config"]
+from creme_core.home import home
+
+__all__ = [
+    "CONFIG",
+    "PICKLE",
+    "TARGETS",
+    "TRACKS",
+    "WEIGHTS",
+    "converted_stem",
+    "forget_converted",
+    "model_layout",
+    "read_config",
+]
 
 CONFIG, WEIGHTS, TRACKS = "config.json", "model.safetensors", "tracks.tsv"
 # The public names of a pickled checkpoint, and of the tables of tracks.
@@ -25,14 +40,39 @@ def model_layout(folder: Path) -> str:
         ValueError: a config that can't be read.
     """
     if not (folder / CONFIG).is_file():
-        return "own"
+        # Replicates of Borzoi may lie side by side, each in a folder of its own.
+        inside = {model_layout(path.parent) for path in sorted(folder.glob(f"*/{CONFIG}"))}
+        return "borzoi" if inside == {"borzoi"} else "own"
     config = read_config(folder / CONFIG)
-    if OWN_FIELDS & config.keys():
-        return "own"
     kind = config.get("model_type")
     if kind == "borzoi" or (kind is None and BORZOI_FIELDS & config.keys()):
         return "borzoi"
+    if OWN_FIELDS & config.keys():
+        return "own"
     return "enformer" if kind is not None or "architectures" in config or (folder / PICKLE).is_file() else "own"
+
+
+def converted_stem(folder: Path, name: str) -> str:
+    """How the names of folders begin, under home()/models, that hold what was made of a model's folder.
+
+    folder: the model's folder; name: what people call the model.
+    """
+    return f"{re.sub(r'[^A-Za-z0-9-]+', '-', name).strip('-').lower() or 'model'}-{_digest(folder)}"
+
+
+def forget_converted(folder: Path) -> None:
+    """Delete what was made of a model's folder, so that it takes no room once the folder is gone.
+
+    Raises:
+        OSError: it can't be deleted.
+    """
+    for made in (home() / "models").glob(f"*-{_digest(folder)}-*"):
+        if made.is_dir():
+            shutil.rmtree(made)
+
+
+def _digest(folder: Path) -> str:
+    return hashlib.blake2b(str(folder.resolve()).encode(), digest_size=4).hexdigest()
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from creme_core.home import home
 from creme_core.models.base import read_tracks
 from creme_core.models.enformer import SEQUENCE_LENGTH, EnformerModel, check_tf_gammas
 from creme_core.models.folder import SavedModel, empty_network, read_model, read_safetensors, save_model, wrap
-from creme_core.models.layout import CONFIG, PICKLE, TARGETS, TRACKS, WEIGHTS, read_config
+from creme_core.models.layout import CONFIG, PICKLE, TARGETS, TRACKS, WEIGHTS, converted_stem, read_config
 from creme_core.models.target_table import ENFORMER_TRACKS, read_enformer_targets
 from creme_core.models.weights import assign, named_tensors
 
@@ -103,7 +103,7 @@ def convert(folder: Path, tracks: Path | None = None, name: str = "Enformer") ->
     module = _published_network(folder / CONFIG)
     head = _head(module, folder / CONFIG)
     table, read = _track_table(folder, tracks, module.output_heads[head])
-    stem = f"{re.sub(r'[^A-Za-z0-9-]+', '-', name).strip('-').lower() or 'model'}-{_digest(str(folder))}"
+    stem = converted_stem(folder, name)
     target = home() / "models" / f"{stem}-{_digest(_state(folder / CONFIG, weights, table))}"
     if target.is_dir():
         return target

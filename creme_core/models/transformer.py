@@ -1,7 +1,11 @@
-"""Enformer's transformer, computed where it is read: all columns in, the wanted ones out."""
+"""A transformer with relative positions, computed where it is read: all columns in, the wanted ones out.
+
+Enformer's and Borzoi's layers are the same but for the features that describe a relative position.
+"""
+
+from collections.abc import Callable
 
 import torch
-from enformer_pytorch import Enformer
 from enformer_pytorch.modeling_enformer import get_positional_embed
 from torch import nn
 from torch.nn import functional
@@ -9,7 +13,11 @@ from torch.utils.checkpoint import checkpoint
 
 from creme_core.models.trunk import convolution
 
-__all__ = ["Transformer"]
+__all__ = ["PositionFeatures", "Transformer"]
+
+# An attention layer and a number of columns, to features (2 * columns - 1, their number) of the relative positions
+# 1 - columns to columns - 1.
+PositionFeatures = Callable[[nn.Module, int], torch.Tensor]
 
 # Sequences go through all layers together as far as this memory holds what they need: on a CPU, its caches.
 BYTES_AT_ONCE = {"cpu": 16 * 2**20, "cuda": 2**33, "mps": 2**30}
@@ -28,21 +36,24 @@ class Transformer:
     others when few are wanted.
 
     Args:
-        network: in eval mode; not changed.
+        network: a module with a `transformer` and a `config` as Enformer's, in eval mode; not changed.
         columns: columns of a sequence.
         dtype: of weights and activations.
+        features: of relative positions; Enformer's unless told.
 
     Attributes:
         bytes_per_sequence: roughly what one more sequence of a batch takes while it is computed.
     """
 
-    def __init__(self, network: Enformer, columns: int, dtype: torch.dtype):
-        self._layers = [_Layer(layer, columns, dtype) for layer in network.transformer]
+    def __init__(self, network: nn.Module, columns: int, dtype: torch.dtype, features: PositionFeatures | None = None):
+        features = features or _enformer_features
+        self._layers = [_Layer(layer, columns, dtype, features) for layer in network.transformer]
         # Normalised, residual and attended columns; with more than one layer also keys, values, hidden units, logits.
-        numbers = 4 * columns * network.dim
+        dim = network.config.dim
+        numbers = 4 * columns * dim
         if len(self._layers) > 1:
             heads = network.config.heads
-            numbers += columns * (4 * network.dim + 2 * heads * network.config.attn_dim_key)
+            numbers += columns * (4 * dim + 2 * heads * network.config.attn_dim_key)
             numbers += heads * min(QUERIES_AT_ONCE, columns) * 4 * columns
         self.bytes_per_sequence = numbers * dtype.itemsize
         self._at_once = max(BYTES_AT_ONCE[network.device.type] // self.bytes_per_sequence, 1)
@@ -64,10 +75,10 @@ class Transformer:
 class _Layer:
     """Attention and feed-forward, each with its residual."""
 
-    def __init__(self, layer: nn.Sequential, columns: int, dtype: torch.dtype):
+    def __init__(self, layer: nn.Sequential, columns: int, dtype: torch.dtype, features: PositionFeatures):
         norm, attention, _ = layer[0].fn
         self._norm = _LayerNorm(norm, dtype)
-        self._attention = _Attention(attention, columns, dtype)
+        self._attention = _Attention(attention, columns, dtype, features)
         norm, expand, _, _, contract, _ = layer[1].fn
         self._forward_norm = _LayerNorm(norm, dtype)
         self._expand = _Linear(expand, dtype)
@@ -80,7 +91,7 @@ class _Layer:
 
 
 class _Attention:
-    def __init__(self, attention: nn.Module, columns: int, dtype: torch.dtype):
+    def __init__(self, attention: nn.Module, columns: int, dtype: torch.dtype, features: PositionFeatures):
         self._heads = attention.heads
         self._scale = attention.scale
         self._to_query = _Linear(attention.to_q, dtype)
@@ -89,7 +100,7 @@ class _Attention:
         self._to_out = _Linear(attention.to_out, dtype)
         self._content_bias = attention.rel_content_bias.to(dtype)
         self._position_bias = attention.rel_pos_bias.to(dtype)
-        self._position_keys = _position_keys(attention, columns, dtype)
+        self._position_keys = _position_keys(attention, features(attention, columns), dtype)
 
     def __call__(self, x: torch.Tensor, wanted: range) -> torch.Tensor:
         """x (batch, columns, dim), already normalised, to (batch, len(wanted), dim)."""
@@ -179,15 +190,19 @@ class _Linear:
         return rows.unflatten(1, x.shape[:2])[0]
 
 
-def _position_keys(attention: nn.Module, columns: int, dtype: torch.dtype) -> torch.Tensor:
-    """Keys of the relative positions 1 - columns to columns - 1, and a row of zeros: (heads, 2 * columns, size)."""
+def _position_keys(attention: nn.Module, features: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Keys of the relative positions, and a row of zeros: (heads, 2 * columns, size)."""
     weight = attention.to_rel_k.weight
-    features = get_positional_embed(
+    keys = functional.linear(features.to(weight), weight).unflatten(1, (attention.heads, -1)).transpose(0, 1)
+    return functional.pad(keys, (0, 0, 0, 1)).to(dtype).contiguous()
+
+
+def _enformer_features(attention: nn.Module, columns: int) -> torch.Tensor:
+    weight = attention.to_rel_k.weight
+    return get_positional_embed(
         columns,
         attention.num_rel_pos_features,
         weight.device,
         use_tf_gamma=attention.use_tf_gamma,
         dtype=weight.dtype,
     )
-    keys = functional.linear(features, weight).unflatten(1, (attention.heads, -1)).transpose(0, 1)
-    return functional.pad(keys, (0, 0, 0, 1)).to(dtype).contiguous()

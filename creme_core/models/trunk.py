@@ -1,7 +1,9 @@
-"""Enformer's convolutions on a stretch of sequence: exactly the columns a full pass would give there.
+"""A network's convolutions on a stretch of sequence: exactly the columns a full pass would give there.
 
 A column is the trunk's output for one bin. It depends on the bases of its bin and `reach` more on each side, no others.
 """
+
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,7 +13,7 @@ from torch.nn import functional
 
 from creme_core.sequence import ALPHABET, one_hot
 
-__all__ = ["OUTSIDE", "Trunk"]
+__all__ = ["OUTSIDE", "Trunk", "WindowTrunk", "conv_weights", "convolution", "fold_norm"]
 
 # What lies beyond either end of the sequence: no base at all, the network's own zero padding.
 OUTSIDE = len(ALPHABET)
@@ -19,38 +21,69 @@ OUTSIDE = len(ALPHABET)
 GELU_SLOPE = 1.702
 
 
-class Trunk:
-    """Stem and tower of a network in eval mode, with batch norm and the slope of GELU folded into the weights.
+class Stage(Protocol):
+    """One halving of the resolution: (windows, positions, channels) in, half the positions out.
+
+    Attributes:
+        half_width: positions on each side that the wide convolution sees.
+        margin: positions on each side of a window that this and all later stages use up; WindowTrunk sets it.
+    """
+
+    half_width: int
+    margin: int
+
+    def activate(self, x: torch.Tensor) -> torch.Tensor:
+        """What the wide convolution is given, before padding; not called for the first stage."""
+        ...
+
+    def convolve(self, x: torch.Tensor) -> torch.Tensor:
+        """The wide convolution and what follows at its resolution, `half_width` used up on each side."""
+        ...
+
+    def pool(self, x: torch.Tensor) -> torch.Tensor:
+        """Neighbouring positions made one."""
+        ...
+
+
+class WindowTrunk:
+    """Convolutional stages of a network in eval mode, on windows of a sequence.
 
     Activations are (windows, positions, channels), so that a 1-wide convolution is one matrix product. Convolutions are
     run without padding on windows that carry their own margin; positions beyond the sequence's ends are set to zero
     before each of them, as the network's padding does.
 
     Args:
-        network: in eval mode; not changed.
-        dtype: of weights and activations.
+        stages: from the bases to the columns.
+        dim: channels of a column.
+        first_channels: channels at full resolution, where memory is spent.
+        weights: parameters of each stage.
+        device, dtype: of weights and activations.
 
     Attributes:
         bin_size: bases of a bin.
         reach: bases on each side of a bin that its column depends on.
-        dim: channels of a column.
-        first_channels: channels at full resolution, where memory is spent.
+        dim, first_channels: as above.
         flops_per_column: arithmetic of a column, margins aside.
     """
 
-    def __init__(self, network: Enformer, dtype: torch.dtype):
-        stages = [network.stem, *network.conv_tower]
+    def __init__(
+        self,
+        stages: list[Stage],
+        dim: int,
+        first_channels: int,
+        weights: list[int],
+        device: torch.device,
+        dtype: torch.dtype,
+    ):
         self.bin_size = 2 ** len(stages)
-        self.dim = network.dim
-        self.first_channels = network.stem[0].out_channels
-        device = network.stem[0].weight.device
+        self.dim = dim
+        self.first_channels = first_channels
+        self.flops_per_column = sum(2 * count * self.bin_size >> level for level, count in enumerate(weights))
         table = np.vstack([one_hot(np.arange(OUTSIDE)), np.zeros((1, 4))])
         self._table = torch.from_numpy(table).to(device, dtype)
-        self._stages = [_Stage(stage, dtype) for stage in stages]
-        weights = [sum(parameter.numel() for parameter in stage.parameters()) for stage in stages]
-        self.flops_per_column = sum(2 * count * self.bin_size >> level for level, count in enumerate(weights))
+        self._stages = stages
         margin = 0
-        for stage in reversed(self._stages):
+        for stage in reversed(stages):
             stage.margin = 2 * margin + stage.half_width
             margin = stage.margin
         self.reach = margin
@@ -59,7 +92,13 @@ class Trunk:
         """Codes (..., length), OUTSIDE among them, to (..., length, 4) in the trunk's precision."""
         return functional.embedding(codes.to(self._table.device, torch.int32), self._table)
 
-    def columns(self, bases: torch.Tensor, starts: list[int], total: int) -> torch.Tensor:
+    def columns(
+        self,
+        bases: torch.Tensor,
+        starts: list[int],
+        total: int,
+        tapped: dict[int, torch.Tensor | None] | None = None,
+    ) -> torch.Tensor:
         """Columns of equally wide windows.
 
         Args:
@@ -67,26 +106,49 @@ class Trunk:
                 beyond the sequence's ends.
             starts: first bin of each window, all inside the sequence as their last bins are.
             total: bins of the whole sequence.
+            tapped: its keys are numbers of stages, whose output before pooling is put there: (windows, positions,
+                channels), the window's positions only.
 
         Returns:
             (windows, width, dim)
         """
         width = (bases.shape[1] - 2 * self.reach) // self.bin_size
-        # The bases come with their padding; from there on each stage's activations are padded anew.
-        x = self._stages[0].convolve(bases)
-        per_bin = self.bin_size // 2
-        for stage in self._stages[1:]:
-            x = stage.activate(x)
-            for window, start in enumerate(starts):
-                before = stage.margin - start * per_bin
-                after = stage.margin - (total - start - width) * per_bin
-                if before > 0:
-                    x[window, :before] = 0
-                if after > 0:
-                    x[window, x.shape[1] - after :] = 0
+        x = bases
+        per_bin = self.bin_size
+        for level, stage in enumerate(self._stages):
+            if level > 0:
+                # The bases come with their padding; from there on each stage's activations are padded anew.
+                x = stage.activate(x)
+                for window, start in enumerate(starts):
+                    before = stage.margin - start * per_bin
+                    after = stage.margin - (total - start - width) * per_bin
+                    if before > 0:
+                        x[window, :before] = 0
+                    if after > 0:
+                        x[window, x.shape[1] - after :] = 0
             x = stage.convolve(x)
+            if tapped is not None and level in tapped:
+                outside = (x.shape[1] - width * per_bin) // 2
+                tapped[level] = x[:, outside : outside + width * per_bin]
+            x = stage.pool(x)
             per_bin //= 2
         return x
+
+
+class Trunk(WindowTrunk):
+    """Stem and tower of an Enformer, with batch norm and the slope of GELU folded into the weights.
+
+    Args:
+        network: in eval mode; not changed.
+        dtype: of weights and activations.
+    """
+
+    def __init__(self, network: Enformer, dtype: torch.dtype):
+        blocks = [network.stem, *network.conv_tower]
+        weights = [sum(parameter.numel() for parameter in block.parameters()) for block in blocks]
+        first = network.stem[0]
+        stages = [_Stage(block, dtype) for block in blocks]
+        super().__init__(stages, network.dim, first.out_channels, weights, first.weight.device, dtype)
 
 
 class _Stage:
@@ -99,24 +161,24 @@ class _Stage:
         self.margin = 0
         # The stem begins with a bare convolution of the bases, the tower's stages with batch norm and GELU.
         if isinstance(wide, nn.Conv1d):
-            self._wide = _weights(wide, dtype, 1.0)
+            self._wide = conv_weights(wide, dtype)
             self.half_width = wide.kernel_size[0] // 2
         else:
-            self._before = _fold_norm(wide[0], dtype)
-            self._wide = _weights(wide[2], dtype, 1 / GELU_SLOPE)
+            self._before = fold_norm(wide[0], dtype, GELU_SLOPE)
+            self._wide = conv_weights(wide[2], dtype, 1 / GELU_SLOPE)
             self.half_width = wide[2].kernel_size[0] // 2
-        self._between = _fold_norm(residual.fn[0], dtype)
-        self._narrow = _weights(residual.fn[2], dtype, 1 / GELU_SLOPE)
+        self._between = fold_norm(residual.fn[0], dtype, GELU_SLOPE)
+        self._narrow = conv_weights(residual.fn[2], dtype, 1 / GELU_SLOPE)
         self._pool = pool.to_attn_logits.weight.to(dtype)
 
     def activate(self, x: torch.Tensor) -> torch.Tensor:
-        """What the wide convolution of a tower's stage is given, before padding."""
         return _gelu(x, self._before)
 
     def convolve(self, x: torch.Tensor) -> torch.Tensor:
-        """(windows, positions, channels) to (windows, positions / 2, channels out), this stage's margin used up."""
         x = convolution(x, *self._wide)
-        x = convolution(_gelu(x, self._between), *self._narrow).add_(x)
+        return convolution(_gelu(x, self._between), *self._narrow).add_(x)
+
+    def pool(self, x: torch.Tensor) -> torch.Tensor:
         pairs = x.unflatten(1, (-1, 2))
         first, second = pairs[:, :, 0], pairs[:, :, 1]
         # A softmax over two logits is a sigmoid of their difference, and the logits are linear in x.
@@ -140,17 +202,18 @@ def _gelu(x: torch.Tensor, norm: tuple[torch.Tensor, torch.Tensor]) -> torch.Ten
     return functional.silu(torch.addcmul(shift, x, scale), inplace=True)
 
 
-def _fold_norm(norm: nn.BatchNorm1d, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
-    """Scale and shift of a batch norm's running statistics, times GELU's slope."""
+def fold_norm(norm: nn.BatchNorm1d, dtype: torch.dtype, factor: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scale and shift (channels,) that a batch norm's running statistics amount to, times a factor."""
     # In double precision, which Apple's devices lack: on the CPU, then.
     weight, bias, mean, variance = (
         tensor.cpu().double() for tensor in (norm.weight, norm.bias, norm.running_mean, norm.running_var)
     )
     scale = weight / torch.sqrt(variance + norm.eps)
-    folded = scale * GELU_SLOPE, (bias - mean * scale) * GELU_SLOPE
+    folded = scale * factor, (bias - mean * scale) * factor
     return tuple(tensor.to(norm.weight.device, dtype) for tensor in folded)
 
 
-def _weights(layer: nn.Conv1d, dtype: torch.dtype, factor: float) -> tuple[torch.Tensor, torch.Tensor]:
+def conv_weights(layer: nn.Conv1d, dtype: torch.dtype, factor: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weight (channels out, channels, 1, width) times a factor, and bias, as `convolution` takes them."""
     weight = (layer.weight * factor).to(dtype)[:, :, None, :]
     return weight.contiguous(memory_format=torch.channels_last), layer.bias.to(dtype)

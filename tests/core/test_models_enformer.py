@@ -7,8 +7,9 @@ import torch
 from enformer_pytorch import Enformer
 
 from creme_core.effects import ENFORMER_CUTOFFS
-from creme_core.models import enformer
+from creme_core.models import batched, enformer
 from creme_core.models.base import SequenceModel
+from creme_core.models.batching import BatchSize
 from creme_core.mutant import Background, Edit, Mutant
 from creme_core.sequence import one_hot
 from tests.core.networks import make_tracks, own_forward, random_network, wrap
@@ -239,7 +240,7 @@ NO_ROOM = [
 def test_a_batch_that_does_not_fit_is_halved_and_nothing_is_lost(module, error):
     model = wrap(module, LENGTH)
     model._engine = Engine(3, error)
-    model._batch = enformer.BatchSize(guess=16, limit=16)
+    model._batch = BatchSize(guess=16, limit=16)
     background = Background(np.zeros(LENGTH, np.uint8))
     mutants = [Mutant(background, [Edit(start, np.ones(1, np.uint8))]) for start in range(10)]
     assert model.tss_activity(mutants)[:, 4].tolist() == list(range(10))
@@ -275,7 +276,7 @@ def test_half_precision_that_changes_effects_is_given_up(module, mutants, precis
 
 
 def test_half_precision_that_leaves_effects_alone_is_used(module, mutants, monkeypatch):
-    monkeypatch.setattr(enformer, "LARGEST_EFFECT_ERROR", 10.0)
+    monkeypatch.setattr(batched, "LARGEST_EFFECT_ERROR", 10.0)
     model = wrap(module, LENGTH, precision="bfloat16")
     assert model.precision == model.precision_report["used"] == "bfloat16"
     assert 0 < model.precision_report["largest_difference"] < 10
@@ -289,5 +290,5 @@ def test_half_precision_that_leaves_effects_alone_is_used(module, mutants, monke
 
 
 def test_half_precision_that_overflows_is_given_up(module, monkeypatch):
-    monkeypatch.setattr(enformer, "_effects", lambda activity: activity * math.nan)
+    monkeypatch.setattr(batched, "_effects", lambda activity: activity * math.nan)
     assert wrap(module, LENGTH, precision="float16").precision == "float32"
