@@ -204,6 +204,8 @@ def search_genes(
     Returns:
         Rows of `genes`.
     """
+    if genes.empty:
+        return genes
     place = _PLACE.match(text)
     if place and place["chrom"] in set(genes["chrom"]):
         return _at_place(genes[genes["chrom"] == place["chrom"]], place).head(limit)

@@ -54,7 +54,7 @@ class RemoteGenome:
         self.folder = (home() / "sequence" if folder is None else Path(folder)) / assembly
         self.notes: list[str] = []
         self._services = [("UCSC", _ask_ucsc), ("Ensembl", _ask_ensembl)]
-        self._asking = threading.Lock()
+        self._asking: dict[Path, threading.Lock] = {}
         self._unwritten: dict[Path, str] = {}
 
     @property
@@ -97,7 +97,8 @@ class RemoteGenome:
         text = self._kept(path, head, end - start)
         if text is not None:
             return text
-        with self._asking:  # one at a time: the pauses between requests leave nothing to gain
+        # Nobody asks for what another thread is asking for, and nobody waits for a block of another window.
+        with self._asking.setdefault(path, threading.Lock()):
             text = self._kept(path, head, end - start)
             if text is None:
                 text = self._ask(chrom, start, end)
@@ -111,14 +112,14 @@ class RemoteGenome:
                 "because CREME_OFFLINE is set; unset it, or use a genome on disk."
             )
         failures = []
-        for name, ask in list(self._services):
+        for name, ask in self._services:
             try:
                 text = ask(self.assembly, chrom, start, end)
             except (ValueError, OSError) as error:
                 failures.append(f"{name}: {str(error).rstrip('.')}")
                 continue
             if failures:  # whoever answers is asked first from now on
-                self._services.reverse()
+                self._services = sorted(self._services, key=lambda service: service[0] != name)
             return text
         raise SequenceUnavailable(
             f"The sequence of {chrom}:{start + 1:,}-{end:,} (1-based) could not be had from either service "

@@ -13,8 +13,9 @@ import pandas as pd
 from creme_core import downloads
 from creme_core.models import load_model
 from creme_core.models.base import SequenceModel, resolve_readout
+from creme_core.models.target_table import ENFORMER_TRACKS
 from creme_core.mutant import Background, Edit, Mutant
-from creme_core.predictor import Cancel, Predictor
+from creme_core.predictor import Cancel, Cancelled, Predictor, Progress
 from creme_core.sources import Source, open_source
 
 __all__ = ["Finding", "Report", "check", "compare", "exactness", "judge"]
@@ -26,7 +27,6 @@ LEAST_CORRELATION, LARGEST_DIFFERENCE = 0.999, 0.02
 EXACT = 1e-3
 EXACT_DOUBLE = 1e-8
 SEED = 0
-ENFORMER_TRACKS = 5_313  # of the human head
 
 Verdict = Literal["ok", "note", "wrong"]
 
@@ -65,6 +65,7 @@ def check(
     device: str = "auto",
     precision: str = "auto",
     genes: int = 20,
+    published: str | Path | None = None,
     on_step: Callable[[str], None] | None = None,
     cancel: Cancel | None = None,
 ) -> Report:
@@ -74,6 +75,7 @@ def check(
         model_name: as `load_model` takes it.
         device, precision: likewise.
         genes: how many published loci to predict, spread over the cell lines that were published.
+        published: folder of the paper's public files; None is where the download puts them.
         on_step: told what is looked at next.
         cancel: looked at before each batch.
 
@@ -97,20 +99,36 @@ def check(
         return Report((*findings, Finding("Published values", nothing, "note")), table)
     say("reading genome and published results")
     try:
-        source, published = open_source("hg38"), open_source("published")
-        loci = published.loci
+        source, results = open_source("hg38"), open_source("published", path=published)
+        loci = results.loci.dropna(subset=["wild_type"])
+        if loci.empty:
+            nothing = (
+                "None of the published activities is here; get them with `python -m creme_core data get published`."
+            )
+            raise ValueError(next(iter(results.problems.values()), nothing))
     except (ValueError, OSError) as error:
         return Report((*findings, Finding("Published values", str(error), "note")), table)
-    say(f"predicting {genes} published loci")
+    say("reading the windows of published loci")
+
+    def follow(progress: Progress) -> None:
+        say(f"predicting published loci, {progress.done} of {progress.total}")
+
     try:
-        table = compare(Predictor(model), source, loci, genes, cancel)
-    except (ValueError, OSError) as error:
+        table = compare(Predictor(model), source, loci, genes, cancel, follow)
+    except OSError as error:  # no network, say: nothing is known to be wrong
+        return Report((*findings, Finding("Published values", str(error), "note")), table)
+    except ValueError as error:
         return Report((*findings, Finding("Published values", str(error), "wrong")), table)
     return Report((*findings, Finding("Genome", source.label), judge(table)), table)
 
 
 def compare(
-    predict: Predictor, source: Source, loci: pd.DataFrame, genes: int, cancel: Cancel | None = None
+    predict: Predictor,
+    source: Source,
+    loci: pd.DataFrame,
+    genes: int,
+    cancel: Cancel | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
 ) -> pd.DataFrame:
     """Predicted against published TSS activity of a sample of loci, in the paper's windows.
 
@@ -119,22 +137,35 @@ def compare(
         source: the genome.
         loci: gene, chrom, tss_base (0-based), strand, cell_line, wild_type (the published activity).
         genes: how many; always the same ones.
-        cancel: looked at before each batch.
+        cancel: looked at before each window and each batch.
+        on_progress: called after each batch.
 
     Returns:
-        DataFrame with gene, cell_line, published, predicted, relative_difference.
+        DataFrame with gene, cell_line, published, predicted, relative_difference; without loci whose window the source
+        refuses.
+
+    Raises:
+        ValueError: it refuses every one of them.
+        SequenceUnavailable: the sequence is fetched over the network, and that failed.
+        Cancelled: when cancel was set.
     """
     lines = loci["cell_line"].nunique()
     sample = pd.concat(
         [rows.sample(min(-(-genes // lines), len(rows)), random_state=SEED) for _, rows in loci.groupby("cell_line")]
     ).head(genes)
-    windows = [
-        source.locus(
-            f"{row.chrom}:{row.tss_base + 1}:{row.strand}", length=predict.model.input_length, convention="paper"
-        )
-        for row in sample.itertuples()
-    ]
-    activity = predict.predict([Mutant(Background(locus.codes)) for locus in windows], None, cancel)
+    windows, refused = [], {}
+    for row in sample.itertuples():
+        if cancel is not None and cancel.is_set():
+            raise Cancelled("The self-check was cancelled.")
+        place = f"{row.chrom}:{row.tss_base + 1}:{row.strand}"
+        try:
+            windows.append(source.locus(place, length=predict.model.input_length, convention="paper"))
+        except ValueError as error:  # too much N, at a chromosome's end
+            refused[row.Index] = error
+    if len(refused) == len(sample):
+        raise next(iter(refused.values()))
+    sample = sample.drop(index=list(refused))
+    activity = predict.predict([Mutant(Background(locus.codes)) for locus in windows], on_progress, cancel)
     tracks = predict.model.tracks
     predicted = [
         float(row[resolve_readout(tracks, line)].mean())

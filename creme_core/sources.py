@@ -9,10 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from creme_core import downloads, gencode
-from creme_core.annotation import declared_assembly, find_tss, read_genes, search_genes
+from creme_core.annotation import GENE_COLUMNS, declared_assembly, find_tss, read_genes, search_genes
 from creme_core.genome import ASSEMBLIES, Genome, assembly, fitting_assemblies, other_style
 from creme_core.locus import Locus, read_locus
 from creme_core.remote_genome import RemoteGenome
@@ -41,6 +42,7 @@ class Source:
         synthetic: whether the sequence is made up.
         ambiguous: "error" refuses IUPAC ambiguity letters in a window, "N" reads them as N.
         transcripts: all transcripts of the genes, as `gencode.read_gencode` gives them, or None.
+        annotation: the file that the genes were read from, where it is a GENCODE or one like it.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Source:
     synthetic: bool = False
     ambiguous: str = "error"
     transcripts: pd.DataFrame | None = field(default=None, repr=False)
+    annotation: Path | None = None
 
     @property
     def chrom_sizes(self) -> dict[str, int]:
@@ -87,7 +90,7 @@ class Source:
         return search_genes(self.genes, text, limit, self.transcripts)
 
     def tss_choices(self, gene: str) -> pd.DataFrame:
-        """Every TSS of a gene, the one that its name means first.
+        """Every TSS of a gene, first the one that `locus` takes for the same words.
 
         Args:
             gene: as in `locus`.
@@ -99,10 +102,14 @@ class Source:
         Raises:
             ValueError: an unknown gene, or a position that is no known TSS.
         """
+        rows = pd.DataFrame()
         if self.transcripts is not None:
-            _, gene_id, *_ = find_tss(self.genes, gene, self.transcripts)
+            _, gene_id, _, tss, _ = find_tss(self.genes, gene, self.transcripts)
             rows = self.transcripts[self.transcripts["gene_id"] == gene_id]
-            choices = rows if rows.empty else gencode.tss_choices(rows)
+        if len(rows):
+            choices = gencode.tss_choices(rows)
+            # A place or a transcript may mean another TSS than the one that stands for the gene.
+            choices = choices.iloc[np.argsort(choices["tss"] != tss, kind="stable")].reset_index(drop=True)
         else:
             symbols, ids = self.genes["gene"], self.genes["gene_id"]
             choices = self.genes[(symbols == gene) | (ids == gene)]
@@ -115,10 +122,12 @@ class Source:
         places = zip(choices["chrom"], choices["tss"], choices["strand"], strict=True)
         return choices.assign(name=[f"{chrom}:{tss + 1}:{strand}" for chrom, tss, strand in places])
 
-    @property
+    @cached_property
     def exons(self) -> pd.DataFrame:
-        """Exons for drawing genes, as `gencode.read_exons` gives them; empty where the gene table has none."""
-        return pd.DataFrame(columns=gencode.EXON_COLUMNS)
+        """Exons of the transcript that stands for each gene, as `gencode.read_exons` gives them; empty without any."""
+        if self.transcripts is None or self.annotation is None:
+            return pd.DataFrame(columns=gencode.EXON_COLUMNS)
+        return gencode.read_exons(self.annotation)
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,18 +164,7 @@ class DemoSource(Source):
 
 @dataclass(frozen=True, eq=False)
 class Hg38Source(Source):
-    """GRCh38 with GENCODE, or with genes of one's own.
-
-    Attributes:
-        annotation: the file that the genes were read from.
-    """
-
-    annotation: Path | None = None
-
-    @cached_property
-    def exons(self) -> pd.DataFrame:
-        """Exons of the transcript that stands for each gene, as `gencode.read_exons` gives them."""
-        return super().exons if self.transcripts is None else gencode.read_exons(self.annotation)
+    """GRCh38 with GENCODE, or with genes of one's own."""
 
 
 def open_source(
@@ -186,8 +184,8 @@ def open_source(
         genome: for "hg38", a FASTA or 2bit to use instead of the download `hg38`; without either, each window is
             fetched over the network.
         path: for "published", a folder with the public files; None is where the download puts them.
-        ambiguous: "error" or "N": how IUPAC ambiguity letters in a window are met; None is "N" for "hg38", since GRCh38
-            has some, else "error".
+        ambiguous: "error" or "N": how IUPAC ambiguity letters in a window are met; None is "N" for GRCh38, which has
+            some, else "error".
 
     Raises:
         ValueError: an unknown name; a file that is missing or can't be read; a download that is needed; a gene table
@@ -219,15 +217,20 @@ def open_source(
                 "genes=PATH."
             )
         raise ValueError(f"No gene table was given for {name}; add genes=PATH, a BED, GTF, GFF3 or TSV file.")
-    own = Genome(name)
-    table = read_genes(genes)
-    _check_together(own, table, Path(genes))
+    own, annotation = Genome(name), Path(genes)
+    table = read_genes(annotation)
+    coding, transcripts = _read_annotation(annotation)
+    if transcripts is not None:
+        table = _with_others(coding, table)
+    _check_together(own, table, annotation)
     return Source(
         name=own.label,
-        label=f"{own.label} with genes of {Path(genes).name}",
+        label=f"{own.label} with genes of {annotation.name}",
         genome=own,
         genes=table,
-        ambiguous=ambiguous or "error",
+        ambiguous=ambiguous or ("N" if assembly(own.chrom_sizes) == "hg38" else "error"),
+        transcripts=transcripts,
+        annotation=annotation,
     )
 
 
@@ -289,6 +292,24 @@ def _read_annotation(path: Path) -> tuple[pd.DataFrame, pd.DataFrame | None]:
             return read_genes(path), None
         return gencode.one_tss_a_gene(transcripts), transcripts
     return read_genes(path), None
+
+
+def _with_others(coding: pd.DataFrame, every: pd.DataFrame) -> pd.DataFrame:
+    """The protein-coding genes, and after them the other genes of the same file, of which only the TSS is known."""
+    others = every[~every["gene_id"].isin(coding["gene_id"])]
+    place = {"start": others["tss"], "end": others["tss"] + 1}
+    place |= {f"gene_{end}": values for end, values in place.items()}
+    unknown = {
+        "transcript_id": "",
+        "transcripts": 0,
+        "canonical": False,
+        "tag": "",
+        "level": 0,
+        "alias": "",
+        "par": False,
+    }
+    filled = others[GENE_COLUMNS].assign(**unknown, **place)[coding.columns].astype(coding.dtypes)
+    return pd.concat([coding, filled], ignore_index=True)
 
 
 def _open_published(path: str | Path | None) -> "PublishedSource":

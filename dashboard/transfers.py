@@ -26,6 +26,7 @@ class Standing:
         file: the one under way.
         rate: bytes a second since it was started; 0 before that is known.
         error: what went wrong, one sentence.
+        stopping: somebody cancelled it; it ends when the host sends the next bytes, or is given up.
     """
 
     state: Literal["waiting", "running", "done", "cancelled", "failed"] = "waiting"
@@ -34,6 +35,7 @@ class Standing:
     file: str = ""
     rate: float = 0.0
     error: str = ""
+    stopping: bool = False
 
     @property
     def unfinished(self) -> bool:
@@ -52,7 +54,8 @@ class Transfers:
     """At most one download of a name at a time, each in a thread of its own.
 
     Args:
-        on_change: called after files came, so that what was read from others is read anew.
+        on_change: called when a download ended, however it did: some of its files may have come, so what was read from
+            others is read anew.
         get: as `downloads.get`.
     """
 
@@ -79,6 +82,7 @@ class Transfers:
         with self._lock:
             if name in self._cancels:
                 self._cancels[name].set()
+                self._standings[name] = replace(self._standings[name], stopping=True)
 
     def standing(self, name: str) -> Standing | None:
         """How a download stands; None for one that nobody has started."""
@@ -103,19 +107,19 @@ class Transfers:
                 rate = (done - begun[1]) / seconds if seconds > 0.5 else 0.0
                 self._put(name, state="running", done=done, total=total, file=file, rate=rate)
 
+            ended, told = "done", ""
             try:
                 if not cancel.is_set():
                     self._get(name, on_progress=follow, cancel=cancel)
             except BaseException as error:  # the page has to be told, whatever it was
-                if cancel.is_set():
-                    self._put(name, state="cancelled")
-                    return
-                if not isinstance(error, (ValueError, OSError)):
-                    logger.exception("The download %s failed.", name)
-                self._put(name, state="failed", error=str(error) or type(error).__name__)
-                return
-            self._put(name, state="cancelled" if cancel.is_set() else "done")
-        self._on_change()
+                if not cancel.is_set():
+                    ended, told = "failed", str(error) or type(error).__name__
+                    if not isinstance(error, (ValueError, OSError)):
+                        logger.exception("The download %s failed.", name)
+        try:
+            self._on_change()  # before the page is told that it ended, so that it finds what came
+        finally:
+            self._put(name, state="cancelled" if cancel.is_set() else ended, error=told)
 
     def _put(self, name: str, **values) -> None:
         with self._lock:

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 from creme_core.cli.parser import PROBLEMS, Parser
 
@@ -21,6 +22,7 @@ def add_check(commands: "argparse._SubParsersAction[Parser]") -> None:
     check.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
     check.add_argument("--precision", default="auto", help="auto, float32, tf32, float64, ... (default: auto)")
     check.add_argument("--genes", type=int, default=20, help="how many published loci to predict (default: 20)")
+    check.add_argument("--published", type=Path, help="folder of the paper's public files (default: the download)")
     check.add_argument("--json", action="store_true", help="print one JSON object on standard output")
 
 
@@ -34,7 +36,14 @@ def _check(asked: argparse.Namespace) -> int:
         if not asked.json:
             print(f"... {step}", file=sys.stderr)
 
-    report = check(asked.model, device=asked.device, precision=asked.precision, genes=asked.genes, on_step=say)
+    report = check(
+        asked.model,
+        device=asked.device,
+        precision=asked.precision,
+        genes=asked.genes,
+        published=asked.published,
+        on_step=say,
+    )
     if asked.json:
         found = [asdict(finding) for finding in report.findings]
         print(json.dumps({"verdict": report.verdict, "findings": found, "genes": report.genes.to_dict("records")}))

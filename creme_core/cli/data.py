@@ -7,6 +7,7 @@ from typing import Any
 
 from creme_core import downloads
 from creme_core.cli.parser import PROBLEMS, Parser
+from creme_core.models.layout import forget_converted
 
 __all__ = ["add_data"]
 
@@ -111,6 +112,7 @@ def _remove(asked: argparse.Namespace) -> int:
         state = downloads.state(name)
         removed[name] = state.bytes_here + state.partial_bytes
         downloads.remove(name)
+        forget_converted(downloads.folder(name))
     words = (f"{name}: {downloads.in_words(count)} removed." for name, count in removed.items())
     print(json.dumps({"bytes_removed": removed}) if asked.json else "\n".join(words))
     return 0

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from creme_core.annotation import GENE_COLUMNS, find_tss, parse_position, search_genes
@@ -237,6 +238,15 @@ class PublishedSource:
     def factors(self, cell_line: str) -> pd.DataFrame:
         """Transcription factors at sufficient enhancers against silencers; see `regions.factors`."""
         return regions.factors(self._tables, self._line(cell_line))
+
+    def activities(self, cell_line: str) -> np.ndarray:
+        """Enformer's predicted TSS activity of the 10,000 most active genes of a cell line, ascending: (genes,).
+
+        Raises:
+            ValueError: an unknown cell line, or the table is absent or damaged.
+        """
+        line = self._line(cell_line)
+        return np.sort(self._tables.frame(f"genes {line}")[line].to_numpy(dtype=float))
 
     def borzoi_contexts(self, cell_line: str) -> pd.DataFrame:
         """Borzoi's published Context Dependence Test; see `regions.borzoi_contexts`."""

@@ -14,16 +14,19 @@ __all__ = ["check_panel"]
 
 ICONS = {"ok": ":green[:material/check_circle:]", "note": ":material/info:", "wrong": ":red[:material/error:]"}
 CHECKED_GENES = 20
+_turn = threading.Lock()  # a check loads a model of its own; two of them may not fit into memory
 
 
 class Check:
-    """One self-check in a thread of its own."""
+    """One self-check in a thread of its own; the checks of a process take turns."""
 
     def __init__(self, model_name: str):
         self.model_name = model_name
-        self.step = "starting"
+        self._model, self._published = data.model_argument(model_name), data.options().published
+        self.step = "waiting for the check of another visitor"
         self.report: Report | None = None
         self.error = ""
+        self.cancel = threading.Event()
         self._thread = threading.Thread(target=self._work, name="self-check", daemon=True)
         self._thread.start()
 
@@ -36,17 +39,26 @@ class Check:
         def say(step: str) -> None:
             self.step = step
 
-        try:
-            self.report = check(data.model_argument(self.model_name), genes=CHECKED_GENES, on_step=say)
-        except BaseException as error:  # the page has to be told, whatever it was
-            self.error = str(error) or type(error).__name__
+        with _turn:
+            if self.cancel.is_set():
+                return
+            try:
+                self.report = check(
+                    self._model,
+                    genes=CHECKED_GENES,
+                    published=self._published,
+                    on_step=say,
+                    cancel=self.cancel,
+                )
+            except BaseException as error:  # the page has to be told, whatever it was
+                self.error = str(error) or type(error).__name__
 
 
 def check_panel() -> None:
     """Choose a model, start, read the findings."""
     st.markdown(
         "Looks at the device and the model, compares incremental with whole forward passes, and, where Enformer, the "
-        f"genome and the published results are here, predicts {CHECKED_GENES} published loci."
+        f"genes and the published results are here, predicts {CHECKED_GENES} published loci: minutes without a GPU."
     )
     names = tuple(dict.fromkeys((*data.models("demo"), *data.models("hg38"))))
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -64,14 +76,28 @@ def check_panel() -> None:
         if begun is None:
             return
         if begun.unfinished:
-            st.caption(f":material/hourglass_top: {MODEL_NAMES[begun.model_name]}: {plain(begun.step)} …")
+            with st.container(horizontal=True, vertical_alignment="center"):
+                stopping = " Stopping after what is under way." if begun.cancel.is_set() else ""
+                st.caption(f":material/hourglass_top: {MODEL_NAMES[begun.model_name]}: {plain(begun.step)} …{stopping}")
+                st.button("Cancel", key="cancel self-check", on_click=begun.cancel.set)
             return
         if begun.report is None:
-            st.error(plain(begun.error), icon=":material/error:")
+            if begun.cancel.is_set():
+                st.caption("The self-check was stopped.")
+            else:
+                st.error(plain(begun.error), icon=":material/error:")
             return
         for finding in begun.report.findings:
             st.markdown(f"{ICONS[finding.verdict]} **{finding.name}**: {plain(finding.told)}")
         if len(begun.report.genes):
-            st.dataframe(begun.report.genes, hide_index=True)
+            st.dataframe(
+                begun.report.genes,
+                hide_index=True,
+                column_config={
+                    "published": st.column_config.NumberColumn("Published", format="%.2f"),
+                    "predicted": st.column_config.NumberColumn("Predicted", format="%.2f"),
+                    "relative_difference": st.column_config.NumberColumn("Difference", format="percent"),
+                },
+            )
 
     follow(draw, pending)

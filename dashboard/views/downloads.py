@@ -1,9 +1,13 @@
 """Data and models: what is here, what it costs, one button each."""
 
+import shutil
+
 import streamlit as st
 
 from creme_core import downloads, web
+from creme_core.downloads import in_words
 from creme_core.home import home
+from creme_core.models.layout import forget_converted
 from dashboard import data
 from dashboard.transfers import Standing
 from dashboard.views.check_panel import check_panel
@@ -22,23 +26,22 @@ GROUPS = {
 }
 
 
-def amount(count: int | None) -> str:
-    """Bytes for people."""
-    if count is None:
+def size_of(item: downloads.Download) -> str:
+    """What it costs, in words."""
+    if item.size is None:
         return "size not known before"
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count} B"
+    return ("" if item.is_exact else "about ") + in_words(item.size)
 
 
 def told(standing: Standing) -> str:
     """One line on a download under way."""
+    if standing.stopping:
+        return "Stopping; what came so far is kept"
     if standing.state == "waiting":
         return "Waiting for its turn"
-    parts = [f"{amount(standing.done)} of {amount(standing.total)}" if standing.total else amount(standing.done)]
+    parts = [in_words(standing.done) + (f" of {in_words(standing.total)}" if standing.total else "")]
     if standing.rate:
-        parts.append(f"{amount(int(standing.rate))}/s")
+        parts.append(f"{in_words(int(standing.rate))}/s")
     if standing.seconds_left is not None:
         parts.append(f"{duration(standing.seconds_left)} left")
     if standing.file:
@@ -55,17 +58,22 @@ def entry(item: downloads.Download) -> None:
         words, button = st.columns([5, 1.3], vertical_alignment="center")
         with words:
             badge = ":green[:material/check_circle: here]" if here.complete else ""
-            st.markdown(f"**{plain(item.title)}** · {amount(item.size)} {badge}")
+            st.markdown(f"**{plain(item.title)}** · {size_of(item)} {badge}")
             note = f" {plain(item.note)}" if item.note else ""
             st.caption(f"{plain(item.purpose)} Licence: {plain(item.licence)}.{note}")
         with button:
             if busy:
                 st.button(
-                    "Cancel", key=f"cancel {item.name}", on_click=transfers.cancel, args=(item.name,), width="stretch"
+                    "Cancel",
+                    key=f"cancel {item.name}",
+                    on_click=transfers.cancel,
+                    args=(item.name,),
+                    width="stretch",
+                    disabled=standing.stopping,
                 )
             elif here.complete:
                 with st.popover("Remove", width="stretch"):
-                    st.markdown(f"This deletes {amount(here.bytes_here)}; it can be fetched again.")
+                    st.markdown(f"This deletes {in_words(here.bytes_here)}; it can be fetched again.")
                     st.button("Delete", key=f"remove {item.name}", on_click=remove, args=(item.name,))
             else:
                 begun = here.partial_bytes or here.bytes_here
@@ -88,9 +96,19 @@ def entry(item: downloads.Download) -> None:
 
 
 def remove(name: str) -> None:
-    """Delete a download, and forget what was read from it."""
-    downloads.remove(name)
-    data.source.clear()
+    """Delete a download and what was made of it, and forget what was read from it."""
+    try:
+        downloads.remove(name)
+        forget_converted(downloads.folder(name))
+    except OSError as error:
+        st.session_state["not removed"] = str(error)
+    data.forget_files()
+
+
+def free_space() -> str:
+    """Room on the disk of the folder that keeps everything, which may not exist yet."""
+    folder = next(parent for parent in (home(), *home().parents) if parent.is_dir())
+    return in_words(shutil.disk_usage(folder).free)
 
 
 def page() -> None:
@@ -101,7 +119,11 @@ def page() -> None:
         "The demo needs nothing. For real genes, get **genes** first (the sequence around a gene can be fetched by "
         "itself while you are online) and then a **model**. Everything is kept in one folder and fetched once."
     )
-    st.caption(f"Folder: `{home()}` (set by CREME_HOME). From a shell: `python -m creme_core data list`.")
+    st.caption(
+        f"Folder: `{home()}` (set by CREME_HOME), {free_space()} free. From a shell: `python -m creme_core data list`."
+    )
+    if problem := st.session_state.pop("not removed", ""):
+        st.error(plain(problem), icon=":material/error:")
     if web.is_offline():
         st.info("CREME_OFFLINE is set, so nothing is fetched; unset it to download.", icon=":material/cloud_off:")
 

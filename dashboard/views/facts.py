@@ -5,7 +5,8 @@ import pandas as pd
 import streamlit as st
 
 from creme_core.locus import Locus
-from creme_core.models.base import resolve_readout
+from creme_core.models.base import PAPER_CELL_LINES, resolve_readout
+from creme_core.models.target_table import ENFORMER_TRACKS
 from creme_core.sources import Source
 from dashboard import data
 from dashboard.engine import MOST_GENES, Engine
@@ -19,7 +20,7 @@ __all__ = ["draw_facts"]
 
 def wild_types(engine: Engine, opened: Source, locus: Locus) -> tuple[Snapshot, Snapshot | None]:
     """Activity of this gene and, for the percentile, of all; both are computed in the background."""
-    everyone = engine.all_wild_types(opened, lambda gene: data.read_locus(opened, gene, engine.model.input_length))
+    everyone = engine.all_wild_types(opened, lambda gene: opened.locus(gene, length=engine.model.input_length))
     return engine.wild_type(locus, st.session_state["session"]), everyone
 
 
@@ -35,6 +36,13 @@ def draw_facts(engine: Engine, opened: Source, locus: Locus, state: PageState, c
     follow(lambda: _facts(engine, opened, locus, state, context), pending)
 
 
+def _published(engine: Engine, cell_line: str) -> np.ndarray | None:
+    """What Enformer said of the most active genes, ascending, for a model that may be compared with it."""
+    if len(engine.model.tracks) != ENFORMER_TRACKS or cell_line not in PAPER_CELL_LINES:
+        return None
+    return data.published_activities(cell_line)
+
+
 def _facts(engine: Engine, opened: Source, locus: Locus, state: PageState, context: pd.DataFrame | None) -> None:
     own, everyone = wild_types(engine, opened, locus)
     readout = resolve_readout(engine.model.tracks, state.cell_line)
@@ -42,6 +50,16 @@ def _facts(engine: Engine, opened: Source, locus: Locus, state: PageState, conte
     label, percentile, told = "Percentile", "…", "computed in the background"
     if everyone is None:
         percentile, told = "not computed", f"the source has more than {MOST_GENES} genes"
+        known = _published(engine, state.cell_line) if opened.name == "hg38" else None
+        if known is not None:
+            label = f"Percentile of {len(known):,} genes"
+            percentile = (
+                "…" if value is None else f"{100 * np.searchsorted(known, value, side='right') / len(known):.0f}%"
+            )
+            told = (
+                "share of the most active genes of this cell line whose published activity is no higher; 0% is less "
+                "than any of them"
+            )
     elif everyone.state == "done" and value is not None:
         values = everyone.result[:, readout].mean(axis=1)
         label = f"Percentile of {len(values)} genes"

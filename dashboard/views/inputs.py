@@ -2,16 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
 from creme_core.experiments.result import Result
 from creme_core.tiles import TileGrid
+from dashboard import data
 from dashboard.catalogue import Entry
 from dashboard.state import AXES, SHOWN, PageState
-from dashboard.widgets import optional, put, several, signed, switch, toggle, whole_number
+from dashboard.widgets import optional, plain, put, several, signed, switch, toggle, whole_number
 
-__all__ = ["controls", "offer_tile", "suggested_tile"]
+__all__ = ["controls", "offer_genes", "offer_tile", "suggested_tile"]
+
+MOST_OFFERED = 6  # genes after one that was not found
 
 SEARCH_NAMES = {"enhancer": "Enhancers", "silencer": "Silencers"}
 NORMALISATION_NAMES = {"auto": "Paper's rule", "wild_type": "Over wild type", "control": "Over control"}
@@ -68,6 +72,21 @@ def controls(state: PageState, entry: Entry, grid: TileGrid, key_known: bool) ->
                         "Copies", "copies", state.copies, 1, told, min_value=1, max_value=free, width=150
                     )
     return replace(state, **chosen)
+
+
+def offer_genes(source_name: str, opened: Any, typed: str) -> None:
+    """Buttons for the genes that a text may mean: those whose name holds it, or that are nearest to a place."""
+    found = opened.search(typed, MOST_OFFERED)
+    if found.empty:
+        return
+    known = data.gene_names(source_name)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("Do you mean", width="content")
+        for row in found.itertuples():
+            place = f"{row.chrom}:{row.tss + 1}:{row.strand}"
+            name = next((name for name in (row.gene, row.gene_id) if name in known), place)
+            label = row.gene if name == row.gene else f"{row.gene} · {name}"
+            st.button(plain(label), key=f"offered {place}", on_click=put, args=(f"gene {source_name}", name))
 
 
 def suggested_tile(finished: Callable[[str], Result | None], cell_line: str) -> tuple[int, float, str] | None:

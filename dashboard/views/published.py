@@ -10,9 +10,9 @@ from creme_core.experiments.result import Result
 from creme_core.published import PublishedSource
 from dashboard import data
 from dashboard.catalogue import LOCUS_TESTS
-from dashboard.state import PageState, fit_to_grid
+from dashboard.state import PageState, fit_to_grid, quoted
 from dashboard.views.chromatin_panel import chromatin_panel
-from dashboard.views.inputs import controls
+from dashboard.views.inputs import controls, offer_genes
 from dashboard.views.panel import Panel
 from dashboard.views.panels import PANELS
 from dashboard.views.run_panel import introduce
@@ -41,6 +41,10 @@ def published_page(state: PageState, opened: PublishedSource, top: DeltaGenerato
         gene = gene_picker(data.gene_names(state.source), state.source, state.gene)
         lines = opened.cell_lines
         wanted = state.cell_line if state.cell_line in lines else lines[0]
+        if state.cell_line and wanted != state.cell_line:
+            st.session_state["warnings"] += (
+                f"There are no published results of the cell line {quoted(state.cell_line)} here; {wanted} is used.",
+            )
         line = choice("Cell line", "cell_line", lines, wanted)
         test = radio("Test", "test", {key: entry.title for key, entry in LOCUS_TESTS.items()}, state.test)
         st.caption("Nothing is computed here: these are the numbers the paper's authors published.")
@@ -55,6 +59,7 @@ def published_page(state: PageState, opened: PublishedSource, top: DeltaGenerato
         available = opened.tests(locus.gene, line)
     except ValueError as error:
         st.error(plain(str(error)), icon=":material/error:")
+        offer_genes(state.source, opened, state.gene)
         _overview(opened, line)
         return state
     _heading(opened, locus, line)
@@ -74,7 +79,9 @@ def published_page(state: PageState, opened: PublishedSource, top: DeltaGenerato
     except ValueError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return state
-    state, _ = fit_to_grid(state, result.grid)
+    state, wrong = fit_to_grid(state, result.grid)
+    for sentence in wrong:
+        st.warning(sentence, icon=":material/link_off:")
     drawn = replace(entry, controls=tuple(name for name in entry.controls if name in DRAWN_HERE))
     state = controls(state, drawn, result.grid, False)
     for note in getattr(result, "notes", ()):
@@ -138,6 +145,11 @@ def _overview(opened: PublishedSource, line: str) -> None:
     if told:
         counts = " · ".join(f"**{count:,}** {words}" for words, count in told)
         st.markdown(f"The paper's counts, computed here from its raw tables: {counts}.")
+    if missing := opened.missing:
+        with st.expander(f"{len(missing)} of the published tables are not here; what rests on them is left out"):
+            st.markdown("\n".join(f"- {plain(holds)}: {plain(path)}" for path, holds in missing.items()))
+    for problem in opened.problems.values():
+        st.warning(plain(problem), icon=":material/broken_image:")
     loci: pd.DataFrame = opened.loci[opened.loci["cell_line"] == line]
     st.markdown(f"**{len(loci):,} loci.** Click a row to open its gene.")
     shown = loci[["gene", "chrom", "tss_base", "strand", "context", "wild_type", "context_effect"]]

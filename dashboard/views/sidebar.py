@@ -89,7 +89,8 @@ def source_box(state: PageState, sources: tuple[str, ...]) -> tuple[PageState, S
     if name != state.source:
         state = replace(state, source=name, model="", gene="", genes=(), cell_line="", tile=None, tiles=())
     try:
-        opened = data.source(name)
+        with st.spinner(f"Opening {SOURCE_NAMES[name]}; reading a genome's genes for the first time takes a while."):
+            opened = data.source(name)
     except (ValueError, OSError) as error:
         # The other sources stay within reach: the picker above is already on the page.
         stop_for_data(f"The source {SOURCE_NAMES[name]} can't be opened. {error}")
@@ -98,9 +99,7 @@ def source_box(state: PageState, sources: tuple[str, ...]) -> tuple[PageState, S
     offered = data.models(name)
     if len(offered) > 1:
         if state.model and state.model not in offered:
-            st.session_state["warnings"] += (
-                f"The model {quoted(state.model)} does not go with this source; {offered[0]} is used.",
-            )
+            not_offered(state.model, offered[0])
         with st.sidebar:
             chosen = choice(
                 "Model", f"model {name}", offered, state.model or offered[0], format_func=MODEL_NAMES.__getitem__
@@ -109,8 +108,17 @@ def source_box(state: PageState, sources: tuple[str, ...]) -> tuple[PageState, S
             state = replace(state, cell_line="")  # each model has cell lines of its own
         state = replace(state, model="" if chosen == opened.model_name else chosen)
     else:
+        if state.model not in ("", *offered):
+            not_offered(state.model, offered[0])
         state = replace(state, model="")
     return state, opened, data.engines().begin(model_name(state, opened))
+
+
+def not_offered(wanted: str, used: str) -> None:
+    """Say that the link's model is not to be had with the source on screen."""
+    st.session_state["warnings"] += (
+        f"The model {quoted(wanted)} does not go with this source; {MODEL_NAMES[used]} is used.",
+    )
 
 
 def settings_box(state: PageState, automatic: bool | None) -> PageState:

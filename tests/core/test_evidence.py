@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import creme_core as creme
 from creme_core.effects import BORZOI_CUTOFFS, ENFORMER_CUTOFFS
 from creme_core.evidence import chromatin_of, row_of, summarise, tile_of
-from creme_core.evidence.statement import TONES, written
+from creme_core.evidence.statement import TONES, percent, written
 from creme_core.locus import Locus
 from creme_core.tiles import Tile, TileGrid
 from creme_core.vetting.element import Element
@@ -44,6 +44,7 @@ def check_traceable(statement, cutoffs=ENFORMER_CUTOFFS.tile + ENFORMER_CUTOFFS.
     allowed = {written(value, *near) for value in values for near in ((), cutoffs[:2], cutoffs[2:], (50,))}
     allowed |= {f"{value:g}" for value in values} | {f"{value:.0e}" for value in values}
     allowed |= {f"{value:.0f}" for value in values} | {f"{value:+.0f}" for value in values}
+    allowed |= {percent(value).rstrip("%") for value in values}
     assert [number for number in numbers_in(statement.text) if number not in allowed] == [], statement
     assert statement.tone in TONES
     assert all(isinstance(value, float) and math.isfinite(value) for value in values)
@@ -126,11 +127,50 @@ def test_chromatin_that_does_not_fit_is_said():
     assert "open chromatin is measured in the lower half" in against.text
     assert against.tone == "contradiction"
     measured, bare = from_source(said, "chromatin")
-    assert "DNase 0.10 (above 20.00% of the window's other tiles), H3K27ac 0.20" in measured.text
+    assert "DNase 0.10 (above 20% of the window's other tiles), H3K27ac 0.20 (above 80%)." in measured.text
     assert bare.text == "No signal is known over the tile for CTCF."
     quiet = summary(sufficiency=row(0.5, 0.4, 0.6), chromatin=chromatin.drop(columns="percentile"))
     assert not from_source(quiet, "sufficiency + chromatin")  # without the other tiles nothing is called low
     assert not from_source(summary(sufficiency=row(0.1, 0, 0.2), chromatin=chromatin), "sufficiency + chromatin")
+
+
+def test_only_the_tracks_that_tell_are_named():
+    tracks = ["SYNA", "DNase", "CTCF", "H3K27ac", "H3K9me3", "JUN", "FOS", "MYC"]
+    percentiles = [97.4, 40.0, 30.0, 99.9, 100.0, 92.0, 91.0, 89.9]
+    chromatin = pd.DataFrame({"track": tracks, "value": np.arange(8.0), "percentile": percentiles})
+    (measured,) = from_source(summary(chromatin=chromatin), "chromatin")
+    assert measured.text == (
+        "Measured signal over the tile: DNase 1.00 (above 40% of the window's other tiles), H3K27ac 3.00 (above 99%),"
+        " H3K9me3 4.00 (above 100%), SYNA 0.00 (above 97%), JUN 5.00 (above 92%). Signal is known in 3 other tracks."
+    )
+    check_traceable(measured)
+    assert measured.numbers["FOS.percentile"] == 91.0  # what is not named stands in the numbers all the same
+    (quiet,) = from_source(summary(chromatin=chromatin[chromatin["track"] != "FOS"].iloc[[1, 2, 6]]), "chromatin")
+    assert quiet.text.endswith("By 2 further tracks it does not stand out: above less than 90% of them.")
+    check_traceable(quiet)
+
+
+def test_what_is_still_to_come_is_not_said_to_be_missing():
+    everything = ("necessity", "sufficiency", "distance", "context", "chromatin", "motifs", "overlaps")
+    assert summary(Element("chr1", 0, 9), awaited=everything) == []
+    (missing,) = summary(Element("chr1", 0, 9), awaited=everything[1:])
+    assert missing.text == "Not looked at: necessity."
+
+
+def test_the_gene_that_was_guessed_is_named():
+    (said, *_) = summary(Element("chr1", 0, 9), gene="NEAR1", necessity=row(0.5, 0.4, 0.6))
+    assert "called an enhancer that NEAR1 needs" in said.text
+
+
+def test_annotations_without_an_overlap_are_named():
+    regions = pd.DataFrame({"kind": ["promoter of the gene itself"], "name": ["GENE"], "bp": [100.0]})
+    annotated = ("promoter of another gene", "cCRE")
+    said = summary(sufficiency=row(0.5, 0.4, 0.6), overlaps=regions, annotated=annotated)
+    assert [s.text for s in from_source(said, "overlaps")] == [
+        "It overlaps promoter of the gene itself: GENE (100 bp).",
+        "It overlaps no promoter of another gene and no cCRE.",
+    ]
+    assert not from_source(said, "sufficiency + overlaps")  # only another gene's promoter speaks against
 
 
 def test_percentiles_are_of_the_other_tiles():
@@ -144,14 +184,14 @@ def test_percentiles_are_of_the_other_tiles():
 def test_motifs_overlaps_and_what_is_missing():
     hits = pd.DataFrame({"motif": ["MA1 GATA1"] * 2 + ["MA2 CTCF"], "p_value": [1e-5, 2e-6, 5e-5]})
     regions = pd.DataFrame(
-        {"kind": ["cCRE", "cCRE", "promoter"], "name": ["dELS", "pELS", "<b>"], "bp": [350, 20, 100]}
+        {"kind": ["cCRE", "cCRE", "promoter of another gene"], "name": ["dELS", "pELS", "<b>"], "bp": [350, 20, 100]}
     )
     said = summary(sufficiency=row(0.5, 0.4, 0.6), motifs=hits, overlaps=regions)
     assert "3 motif hits of 2 motifs, the strongest MA1 GATA1 (p 2e-06)" in from_source(said, "motifs")[0].text
     assert "does not show that a factor binds" in from_source(said, "motifs")[0].text
     assert [s.text for s in from_source(said, "overlaps")] == [
         "It overlaps cCRE: dELS (350 bp), pELS (20 bp).",
-        "It overlaps promoter: <b> (100 bp).",
+        "It overlaps promoter of another gene: <b> (100 bp).",
     ]
     assert "may be the promoter" in from_source(said, "sufficiency + overlaps")[0].text
     assert said[-1].text == "Not looked at: necessity, distance, context, chromatin."

@@ -121,8 +121,9 @@ def test_one_row_a_gene_and_every_tss_to_choose(source):
     for name, tss in zip(choices["name"], choices["tss"], strict=True):
         locus = source.locus(name, 1_000)
         assert (locus.gene, locus.gene_id, locus.tss) == ("MT-A", "ENSG01.3", tss)
-    assert source.tss_choices("ENST011")["name"].tolist() == choices["name"].tolist()
-    assert source.tss_choices("chrM:8001:+")["name"].tolist() == choices["name"].tolist()
+    for other in ("ENST011", "chrM:8001:+"):  # not the gene's first: what was named comes first
+        assert source.tss_choices(other)["name"].tolist() == ["chrM:8001:+", "chrM:8101:+"]
+        assert source.locus(other, 1_000).tss == 8_000
     with pytest.raises(ValueError, match=r"'chrM:500:\+' is no known TSS"):
         source.tss_choices("chrM:500:+")
     exons = source.exons
@@ -189,7 +190,8 @@ def files(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("table", ["hg38.gtf", "hg38.bed"])
 def test_genes_of_hg38_go_with_a_fasta_of_hg38(files, table):
-    assert open_source(files / "hg38.fa", genes=files / table).chrom_sizes == ASSEMBLIES["hg38"]
+    own = open_source(files / "hg38.fa", genes=files / table)
+    assert (own.chrom_sizes, own.ambiguous) == (ASSEMBLIES["hg38"], "N")
     opened = open_source("hg38", genome=files / "hg38.fa", genes=files / table)
     assert opened.label == f"GRCh38 (hg38.fa) with genes of {table}"
     assert (opened.transcripts is None) == table.endswith(".bed")
@@ -215,6 +217,18 @@ def test_a_genome_and_genes_of_two_assemblies_are_refused(files, fasta, table, m
     with pytest.raises(ValueError, match=message) as caught:
         open_source(files / f"{fasta}.fa", genes=files / table)
     assert "\n" not in str(caught.value)
+
+
+def test_a_fasta_with_gencode_has_every_tss_to_choose_and_the_other_genes_too(tmp_path):
+    other = 'chrM\tHAVANA\tgene\t3001\t4000\t.\t-\t.\tgene_id "ENSG09.1"; gene_type "lncRNA"; gene_name "LNC9";\n'
+    (tmp_path / "own.gtf").write_text(GENES + other)
+    (tmp_path / "own.fa").write_text(f">chrM\n{CHROM_M}\n")
+    opened = open_source(tmp_path / "own.fa", genes=tmp_path / "own.gtf")
+    assert opened.genes["gene"].tolist() == ["MT-A", "MT-B", "PAR1", "PAR1", "LNC9"]
+    assert opened.tss_choices("MT-A")["name"].tolist() == ["chrM:8101:+", "chrM:8001:+"]
+    assert opened.tss_choices("LNC9")["name"].tolist() == ["chrM:4000:-"]
+    assert opened.locus("LNC9", 100).tss == 3_999
+    assert set(opened.exons["gene"]) == {"MT-A", "MT-B", "PAR1"}
 
 
 def test_hg38_refuses_genomes_and_genes_of_other_assemblies(files):

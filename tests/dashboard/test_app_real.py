@@ -1,12 +1,15 @@
 """Sources beyond the demo on the page: published results, real genes, data and models."""
 
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
+import creme_core as creme
 from creme_core import downloads
 from dashboard import data
+from dashboard.catalogue import LOCUS_TESTS
 from tests.dashboard.pages import labels, open_page, press, settle, shown_effects, shown_table, texts
 
 PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "published"
@@ -46,6 +49,44 @@ def test_a_test_that_was_not_published_is_said_and_the_others_are_offered(publis
     assert "not among the published tables" in texts(page)
     press(page, "Context Dependence Test")
     assert "enhancing" in texts(page)
+
+
+@needs_published
+@pytest.mark.parametrize("test", LOCUS_TESTS)
+@pytest.mark.parametrize("gene", ["CHST11", "METTL26", "ZNF799"])
+def test_every_test_of_a_published_locus_is_drawn_or_said_to_be_absent(published, test, gene):
+    page = open_page(source="published", gene=gene, test=test)
+    assert not page.error
+    absent = creme.open_source("published", path=PUBLISHED).tests(gene, "K562")[test]
+    assert bool(page.code) == (absent is None)
+    if absent is not None:
+        assert absent in texts(page).replace("\\", "")
+
+
+@needs_published
+def test_a_cell_line_without_published_results_is_told(published):
+    page = open_page(source="published", cell_line="GM12878")
+    assert "no published results of the cell line `GM12878`" in texts(page)
+    assert next(box for box in page.selectbox if box.label == "Cell line").value == "K562"
+
+
+@needs_published
+@pytest.mark.parametrize("kept", ["distance_test.csv", "K562_selected_contexts.csv", "track_list.csv"])
+def test_one_published_table_alone_opens_the_page(model, monkeypatch, tmp_path, kept):
+    """What is absent is told; nothing breaks."""
+    (table,) = (path for path in PUBLISHED.rglob(kept) if "borzoi" not in path.parts)
+    target = tmp_path / table.relative_to(PUBLISHED)
+    target.parent.mkdir(parents=True)
+    shutil.copy(table, target)
+    monkeypatch.setattr(sys, "argv", ["app.py", "--published", str(tmp_path)])
+    page = open_page(source="published")
+    if kept == "track_list.csv":  # nothing rests on it
+        assert "None of the published files" in page.error[0].value
+        return
+    assert not page.error
+    assert any("published tables are not here" in expander.label for expander in page.expander)
+    page = open_page(source="published", gene="CHST11")
+    assert kept.startswith("K562") or page.error
 
 
 @needs_published
