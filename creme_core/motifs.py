@@ -1,5 +1,6 @@
 """Motif hits: JASPAR's matrices, scanned by memelite's FIMO."""
 
+import threading
 from functools import lru_cache
 
 import numpy as np
@@ -12,6 +13,8 @@ __all__ = ["JASPAR_RELEASE", "find_hits", "jaspar_motifs"]
 JASPAR_RELEASE = "JASPAR2024"
 # FIMO's usual cut, and the one of memelite.
 MAXIMUM_P_VALUE = 1e-4
+# The scanner spreads over threads itself, and where numba has only its own pool for that, two scans at once end Python.
+_scanning = threading.Lock()
 
 
 @lru_cache(maxsize=1)
@@ -61,7 +64,8 @@ def find_hits(
         return pd.DataFrame(columns=columns)
     encoded = one_hot(codes, np.float64)
     encoded[codes == N] = 0
-    hits = pd.concat(fimo(motifs, encoded.T[None], threshold=p_value), ignore_index=True)
+    with _scanning:
+        hits = pd.concat(fimo(motifs, encoded.T[None], threshold=p_value), ignore_index=True)
     hits = hits.rename(columns={"motif_name": "motif", "p-value": "p_value"})
     rarest = 4.0 ** -(hits["end"] - hits["start"]).to_numpy(float)
     hits["p_value"] = np.maximum(hits["p_value"].to_numpy(float), rarest)

@@ -1,43 +1,59 @@
 """What the pages read, kept for the whole process: the only st.cache_* wrappers."""
 
+import contextlib
 import sys
-import threading
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 import creme_core as creme
+from creme_core import downloads, web
 from creme_core.home import store_path
 from creme_core.locus import Locus
-from creme_core.sources import Source
+from creme_core.signals import bigwig
+from creme_core.sources import GENCODE_DOWNLOADS, Source
 from creme_core.store import MemoryStore, Store
 from creme_core.vetting.decisions import Desk
 from creme_core.vetting.desk_file import vetting_path
+from dashboard.background import Background
 from dashboard.engine import Engines
+from dashboard.list_runs import ListRuns
+from dashboard.many import Runs
 from dashboard.options import OWN_MODEL, Options, parse_options
-from dashboard.tracks import OfferedTrack, genes_between
+from dashboard.tracks import OfferedTrack, confirmed_tracks, genes_between
 from dashboard.tracks import offered_tracks as tracks_of
 from dashboard.transfers import Transfers
+from dashboard.uploads import Uploads
 
 __all__ = [
+    "background",
+    "confirmed",
     "desk",
     "engines",
+    "forget_files",
     "gene_names",
+    "genes_around",
+    "list_runs",
     "locus",
     "model_argument",
     "models",
+    "offered_tracks",
     "options",
+    "published_activities",
+    "runs",
     "source",
     "store",
     "transfers",
     "tss_names",
+    "uploads",
     "warm_up",
 ]
 
 SWITCH_SECONDS = 0.0005
-_reading = threading.Lock()  # one file handle serves every session
 
 
 @st.cache_resource(show_spinner=False)
@@ -75,13 +91,13 @@ def locus(source_name: str, gene: str, length: int, tss: str = "") -> Locus:
     """
     opened = source(source_name)
     if not tss:
-        return read_locus(opened, gene, length)
+        return opened.locus(gene, length=length)
     choices = opened.tss_choices(gene)
     known = choices[choices["name"] == tss]
     if known.empty:
         raise ValueError(f"{tss!r} is no TSS of {gene}; it has {', '.join(choices['name'].head(5))}.")
     row = known.iloc[0]
-    return replace(read_locus(opened, tss, length), gene=row["gene"], gene_id=row["gene_id"])
+    return replace(opened.locus(tss, length=length), gene=row["gene"], gene_id=row["gene_id"])
 
 
 @st.cache_data(show_spinner=False, max_entries=512)
@@ -99,10 +115,13 @@ def tss_names(source_name: str, gene: str) -> dict[str, str]:
     return names
 
 
-def read_locus(opened: Source, gene: str, length: int) -> Locus:
-    """Read a window from a source that several threads share."""
-    with _reading:
-        return opened.locus(gene, length=length)
+@st.cache_data(show_spinner=False, max_entries=8)
+def published_activities(cell_line: str) -> np.ndarray | None:
+    """Enformer's activity of the 10,000 most active genes of a cell line, ascending; None where that is not here."""
+    try:
+        return source("published").activities(cell_line)
+    except (ValueError, OSError):
+        return None
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
@@ -144,6 +163,12 @@ def desk() -> Desk:
 
 
 @st.cache_resource(show_spinner=False)
+def list_runs() -> ListRuns:
+    """The tests of whole lists, which go on whoever looks."""
+    return ListRuns()
+
+
+@st.cache_resource(show_spinner=False)
 def engines() -> Engines:
     """The models of this process."""
     # A run hands the interpreter over at every look-up and digest; it should not wait 5 ms each time to get it back
@@ -162,25 +187,79 @@ def models(source_name: str) -> tuple[str, ...]:
     return options().models(source_name)
 
 
-@st.cache_data(show_spinner=False, max_entries=64, ttl=3600)
+@st.cache_resource(show_spinner=False)
+def background(kind: str) -> Background:  # noqa: ARG001 (each kind has its own)
+    """Threads for what pages must not wait for: reading "local" files, or asking "remote" servers."""
+    return Background(threads=4)
+
+
+@st.cache_resource(show_spinner=False)
+def runs() -> Runs:
+    """What is read over many elements, for every session; the oldest are dropped."""
+    return Runs()
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
 def offered_tracks(source_name: str, cell_line: str) -> tuple[OfferedTrack, ...]:
-    """Signal tracks of a cell line; ENCODE is asked anew after an hour."""
+    """Signal tracks of a cell line, as they are known here; see `confirmed`."""
     return tracks_of(source(source_name), cell_line)
+
+
+@st.cache_resource(scope="session", show_spinner=False, on_release=lambda kept: kept.close())
+def uploads(source_name: str) -> Uploads:
+    """Files that this visitor brought for the genome of a source; deleted when the session ends."""
+    return Uploads(source(source_name).chrom_sizes)
+
+
+def confirmed(source_name: str, cell_line: str) -> Future | None:
+    """The same tracks as ENCODE has them now, once it has answered; None where they are none of ENCODE's."""
+    if hasattr(source(source_name), "signals") or not offered_tracks(source_name, cell_line):
+        return None
+    # Another answer where the network is switched off or on, or another mirror is asked.
+    key = ("confirmed", cell_line, web.is_offline(), web.address("https://www.encodeproject.org"))
+    return background("remote").ask({key: lambda: confirmed_tracks(cell_line)})[0]
+
+
+def known_genes(source_name: str) -> pd.DataFrame:
+    """The genes of a source, for promoters: GENCODE's for the published results, where it is here."""
+    return _with_genes(source_name).genes
+
+
+def _with_genes(source_name: str) -> Source:
+    opened = source(source_name)
+    if source_name == "published" and any(downloads.state(name).complete for name in GENCODE_DOWNLOADS):
+        with contextlib.suppress(ValueError, OSError):
+            return source("hg38")
+    return opened
 
 
 @st.cache_data(show_spinner=False, max_entries=256)
 def genes_around(source_name: str, chrom: str, start: int, end: int) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """Genes of a view for the overlay: gene, start, end, strand and, where known, exons."""
-    return genes_between(source(source_name), chrom, start, end)
+    """Genes of a view for the overlay: gene, start, end, strand and, where known, exons.
+
+    The published tables name single TSSs; where GENCODE is here, its genes are drawn.
+    """
+    opened = _with_genes(source_name)
+    return genes_between(opened.genes, getattr(opened, "exons", None), chrom, start, end)
 
 
 @st.cache_resource(show_spinner=False)
 def transfers() -> Transfers:
     """The downloads of this process."""
-    # What could not be opened, or was opened window by window over the network, is opened anew from the files.
-    return Transfers(on_change=source.clear)
+    return Transfers(on_change=forget_files)
+
+
+def forget_files() -> None:
+    """Read anew what depends on which downloads are here.
+
+    What could not be opened, or was opened window by window over the network, is opened from the files that came; what
+    was deleted is read no more.
+    """
+    for kept in (source, locus, tss_names, gene_names, genes_around, offered_tracks, published_activities):
+        kept.clear()
 
 
 def warm_up() -> None:
-    """Start loading the default source's model, so that it is there when somebody wants it."""
+    """Start loading the default source's model and the reader of signals, so that they are there when wanted."""
+    bigwig.warm_up()
     engines().begin("demo")

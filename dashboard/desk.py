@@ -1,22 +1,49 @@
-"""What the vetting desk shows of one element, and the tests of a whole list in the background. No Streamlit in here."""
+"""What the vetting desk knows of an element: where it lies and what the tests say of its tile. No Streamlit in here."""
 
-import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Hashable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
+from creme_core.effects import Cutoffs
 from creme_core.evidence import TilePlace, row_of, tile_of
 from creme_core.experiments.result import Result
 from creme_core.locus import Locus
 from creme_core.tiles import TileGrid
 from creme_core.vetting.element import Element
+from dashboard.background import Background, settled
+from dashboard.catalogue import LOCUS_TESTS
+from dashboard.engine import Engine, NotStored, Request
 
-__all__ = ["DESK_TESTS", "Case", "ListRun", "gene_of", "make_case"]
+__all__ = ["DESK_TESTS", "PUBLISHED_LENGTH", "Bench", "Case", "Finding", "finding_of", "gene_of"]
 
 DESK_TESTS = ("necessity", "sufficiency", "distance")
-POLL_SECONDS = 0.2
+PUBLISHED_LENGTH, PUBLISHED_TILE = 196_608, 5000
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """What a finished test says in one cell line: so little that thousands can be kept.
+
+    Attributes:
+        effects: its table.
+        cutoffs: where the model's calls are made.
+        context: the row of the context class, where the test's controls tell it.
+    """
+
+    effects: pd.DataFrame = field(repr=False)
+    cutoffs: Cutoffs
+    context: pd.Series | None = field(default=None, repr=False)
+
+
+def finding_of(result: Result, cell_line: str) -> Finding:
+    """Of a result."""
+    context = result.context(cell_line).iloc[0] if hasattr(result, "context") else None
+    return Finding(result.effects(cell_line), result.cutoffs, context)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +55,9 @@ class Case:
         gene: the gene it is judged on; `guessed` where the list named none and the nearest was taken.
         cell_line: the readout.
         locus, grid, place: the gene's window, its tiles, and where the element lies on them.
-        results: test -> result, of those that have been run.
+        findings: test -> what it says, of those that have been run.
+        awaited: tests that are being read.
+        missing: tests that would have to be run, or that were not published.
     """
 
     element: Element
@@ -38,11 +67,13 @@ class Case:
     locus: Locus = field(repr=False)
     grid: TileGrid = field(repr=False)
     place: TilePlace = field(repr=False)
-    results: dict[str, Result] = field(repr=False)
+    findings: Mapping[str, Finding] = field(default_factory=dict, repr=False)
+    awaited: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
     def effects(self, test: str) -> pd.DataFrame | None:
-        """The table of a test, where it has been run."""
-        return self.results[test].effects(self.cell_line) if test in self.results else None
+        """The table of a test, where it is known."""
+        return self.findings[test].effects if test in self.findings else None
 
     def row(self, test: str) -> pd.Series | None:
         """What a test says of the tile."""
@@ -52,13 +83,18 @@ class Case:
     @property
     def context(self) -> pd.Series | None:
         """The context class, known from the Sufficiency Test's controls."""
-        result = self.results.get("sufficiency")
-        return None if result is None or not hasattr(result, "context") else result.context(self.cell_line).iloc[0]
+        found = self.findings.get("sufficiency")
+        return None if found is None else found.context
 
     @property
     def movable(self) -> bool:
         """Whether there is a tile that tests can shuffle and move."""
         return self.place.tile is not None and not self.place.is_tss
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """The tests that say something of this element; none where it lies on no tile."""
+        return DESK_TESTS if self.movable else DESK_TESTS[:2] if self.place.tile is not None else ()
 
 
 def gene_of(element: Element, genes: pd.DataFrame) -> tuple[str, bool]:
@@ -79,62 +115,115 @@ def gene_of(element: Element, genes: pd.DataFrame) -> tuple[str, bool]:
     return f"{row['chrom']}:{row['tss'] + 1}:{row['strand']}", True
 
 
-def make_case(
-    element: Element,
-    gene: str,
-    guessed: bool,
-    cell_line: str,
-    locus: Locus,
-    tile_size: int,
-    find: Callable[[str, TilePlace], Result | None],
-) -> Case:
-    """Put together what is known; `find` gives the finished result of a test for the place, or None."""
-    grid = TileGrid(locus.length, tile_size)
-    place = tile_of(element, locus, grid)
-    case = Case(element, gene, guessed, cell_line, locus, grid, place, {})
-    found = {test: find(test, place) for test in DESK_TESTS if test != "distance" or case.movable}
-    return replace(case, results={test: result for test, result in found.items() if result is not None})
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """How the desk finds out: files, the store and servers are asked off the page's thread, and answers are kept.
 
-
-class ListRun:
-    """The tests of many elements, one after another, in a thread of its own.
-
-    Args:
-        elements: in the order of the list.
-        run: runs every missing test of one element to its end; raises ValueError or OSError where it can't, and looks
-            at the event that it is given.
+    Attributes:
+        opened: the source.
+        engine: the model; None where results are only read.
+        background: threads that read.
+        session: of the visitor, or of whatever runs tests.
+        cell_line: the readout for elements that name none that is known.
+        tile_size, shuffles, seed: of the tests.
     """
 
-    def __init__(self, elements: Sequence[Any], run: Callable[[Any, threading.Event], None]):
-        self.total = len(elements)
-        self.done = 0
-        self.problems: list[str] = []
-        self._cancel = threading.Event()
-        self._elements = list(elements)
-        self._run = run
-        self._thread = threading.Thread(target=self._work, name="tests of a list", daemon=True)
-        self._thread.start()
+    opened: Any
+    engine: Engine | None
+    background: Background
+    session: Hashable
+    cell_line: str
+    tile_size: int = 5000
+    shuffles: int = 10
+    seed: int = 0
 
     @property
-    def unfinished(self) -> bool:
-        """Whether it goes on."""
-        return self._thread.is_alive()
+    def settings(self) -> tuple[Hashable, ...]:
+        """What decides which tests are run of an element."""
+        model = None if self.engine is None else (self.engine.model.fingerprint, self.engine.model.precision)
+        return (self.opened.name, model, self.tile_size, self.shuffles, self.seed)
 
-    @property
-    def cancelled(self) -> bool:
-        """Whether it was told to stop."""
-        return self._cancel.is_set()
+    def line_of(self, element: Element) -> str:
+        """The element's own cell line where it is known here."""
+        known = self.opened.cell_lines if self.engine is None else self.engine.cell_lines
+        return element.cell_line if element.cell_line in known else self.cell_line
 
-    def cancel(self) -> None:
-        """Stop after the sequence that is being predicted; what was computed is kept."""
-        self._cancel.set()
+    def case(self, element: Element, patience: float) -> Case | None:
+        """What is known of an element after at most `patience` seconds; None while its window is being read.
 
-    def _work(self) -> None:
-        for element in self._elements:
-            if self._cancel.is_set():
-                return
-            try:
-                self._run(element, self._cancel)
-            except (ValueError, OSError) as error:
-                self.problems.append(f"{element.label}: {error}")
-            self.done += 1
+        Raises:
+            ValueError: a gene that the source does not have, or a window or tile size that is refused.
+            OSError: the sequence can't be had.
+        """
+        until = time.monotonic() + patience
+        gene, guessed = gene_of(element, self.opened.genes)
+        length = PUBLISHED_LENGTH if self.engine is None else self.engine.model.input_length
+        question = {("window", self.opened, gene, length): partial(self.opened.locus, gene, length=length)}
+        (window,) = self.background.ask(question)
+        if not settled([window], patience):
+            return None
+        locus = window.result()
+        grid = TileGrid(locus.length, PUBLISHED_TILE if self.engine is None else self.tile_size)
+        place = tile_of(element, locus, grid)
+        case = Case(element, gene, guessed, self.line_of(element), locus, grid, place)
+        futures = self._found(case)
+        settled(list(futures.values()), max(until - time.monotonic(), 0))
+        findings = {test: found.result() for test, found in futures.items() if found.done() and not found.exception()}
+        failed = {test for test, found in futures.items() if found.done() and found.exception()}
+        return replace(
+            case,
+            findings=findings,
+            awaited=tuple(test for test in futures if test not in findings and test not in failed),
+            missing=tuple(test for test in case.tests if test in failed or test not in futures),
+        )
+
+    def request(self, test: str, case: Case) -> Request:
+        """A test of the element's window, or of its tile."""
+        entry = LOCUS_TESTS[test]
+        settings = {"tile_size": self.tile_size, "shuffles": self.shuffles, "seed": self.seed}
+        if test == "distance":
+            settings["cre"] = (case.place.tile.start, case.place.tile.end)
+        return Request(entry, (case.locus,), entry.settings_type(**settings))
+
+    def forget(self, request: Request, cell_line: str) -> None:
+        """Look for a test anew: it has been run."""
+        self.background.forget(("test", self.engine.key(request), cell_line))
+
+    def _found(self, case: Case) -> dict[str, Future]:
+        """test -> its finding, under way or there; tests that are running have none."""
+        found = {}
+        for test in case.tests:
+            if self.engine is None:
+                key = ("published", self.opened, test, case.gene, case.cell_line, _cre(test, case))
+                (found[test],) = self.background.ask({key: partial(self._published, test, case)})
+                continue
+            request = self.request(test, case)
+            run = self.engine.snapshot(request, self.session)
+            if run is not None and run.unfinished:
+                continue
+            key = ("test", self.engine.key(request), case.cell_line)
+            if run is None or run.state != "done":
+                (found[test],) = self.background.ask({key: partial(self._stored, request, case.cell_line)})
+                continue
+            work = partial(finding_of, run.result, case.cell_line)
+            (future,) = self.background.ask({key: work})
+            if future.done() and isinstance(future.exception(), NotStored):
+                # It was looked for in vain before the run.
+                self.background.forget(key)
+                (future,) = self.background.ask({key: work})
+            found[test] = future
+        return found
+
+    def _stored(self, request: Request, cell_line: str) -> Finding:
+        return finding_of(self.engine.recall(request), cell_line)
+
+    def _published(self, test: str, case: Case) -> Finding:
+        cre = _cre(test, case)
+        if cre is not None and cre not in self.opened.elements(test, case.gene, case.cell_line):
+            raise ValueError("The Distance Test of this tile was not published.")
+        more = {} if cre is None else {"cre": cre}
+        return finding_of(self.opened.result(test, case.gene, case.cell_line, **more), case.cell_line)
+
+
+def _cre(test: str, case: Case) -> tuple[int, int] | None:
+    return (case.place.tile.start, case.place.tile.end) if test == "distance" else None

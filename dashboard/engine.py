@@ -16,17 +16,15 @@ from creme_core.experiments.perturbations import shuffled_tile
 from creme_core.experiments.result import Settings
 from creme_core.locus import Locus
 from creme_core.models.base import SequenceModel
-from creme_core.motifs import find_hits
 from creme_core.mutant import Background, Mutant
 from creme_core.predictor import Progress
-from creme_core.sequence import digest
 from creme_core.sources import Source
 from creme_core.store import MemoryStore, Store
 from creme_core.tiles import Tile
 from dashboard.catalogue import SWAP, Entry
 from dashboard.jobs import Controls, Jobs, Snapshot
 
-__all__ = ["MOST_GENES", "Engine", "Engines", "Request"]
+__all__ = ["MOST_GENES", "Engine", "Engines", "NotStored", "Request"]
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +61,23 @@ class _Announcing(creme.Predictor):
     def gradient(self, codes: np.ndarray, readout: str | int) -> np.ndarray:
         self._say("comparing with saliency and motif hits")
         return super().gradient(codes, readout)
+
+
+class NotStored(ValueError):
+    """A test needs a prediction that is not in the store."""
+
+
+class _Unasked:
+    """The model as the store knows it: everything but predicting."""
+
+    def __init__(self, model: SequenceModel):
+        self._model = model
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def tss_activity(self, _: Sequence[Mutant]) -> np.ndarray:
+        raise NotStored("Not all of the test's predictions are stored.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,8 +135,8 @@ class Engine:
         """Give that run up."""
         self.jobs.cancel(self.key(request), session)
 
-    def finish(self, request: Request, session: Hashable, cancel: threading.Event) -> None:
-        """Run a test to its end, for whoever can wait; does nothing where it was run before.
+    def finish(self, request: Request, session: Hashable, cancel: threading.Event) -> Any:
+        """Run a test to its end, for whoever can wait; the result, or None where it was cancelled.
 
         Raises:
             ValueError: the run failed, in its own words.
@@ -129,22 +144,31 @@ class Engine:
         self.start(request, session)
         while True:
             run = self.jobs.wait(self.key(request), WAIT_SECONDS)
-            if run is None or run.state in ("done", "cancelled"):
-                return
+            if run is None or run.state == "cancelled":
+                return None
+            if run.state == "done":
+                return run.result
             if run.state == "failed":
                 raise ValueError(run.error)
             if cancel.is_set():
                 self.cancel(request, session)
+                return None  # it goes on where somebody else wants it too
+
+    def recall(self, request: Request) -> Any:
+        """The result of a test from stored predictions alone; takes a fraction of a second and no turn of the device.
+
+        Raises:
+            NotStored: at least one of them is not there.
+        """
+        model = self.model
+        if not self.store.load(model.fingerprint, model.precision, [request.loci[0].digest]):
+            raise NotStored("The unchanged window has not been predicted.")  # most often the case, and soon known
+        return request.entry.run(creme.Predictor(_Unasked(model), self.store), request.loci, request.settings)
 
     def finished(self, tests: Sequence[str]) -> list[Snapshot]:
         """Runs of these tests that came to their end and are still kept, the last one looked at first."""
         mine = self.model.fingerprint
         return self.jobs.done(lambda key: isinstance(key, tuple) and key[0] in tests and key[1] == mine)
-
-    def motif_hits(self, codes: np.ndarray, session: Hashable) -> Snapshot:
-        """Motif hits in a sequence, codes (length,): result is the table of `motifs.find_hits`, once done."""
-        key = ("motifs", digest(codes))
-        return self._once(key, lambda _: find_hits(codes), ("motifs", session), "motif hits")
 
     def wild_type(self, locus: Locus, session: Hashable) -> Snapshot:
         """The unchanged window's activity: result is float32 (tracks,) once it is done."""

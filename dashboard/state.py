@@ -14,6 +14,7 @@ from dashboard.options import MODEL_NAMES
 __all__ = [
     "AXES",
     "LOCUS_PAGE",
+    "MANY_PAGE",
     "SHOWN",
     "SWAP_PAGE",
     "VETTING_PAGE",
@@ -30,7 +31,8 @@ AXES = {"distance": "Distance to TSS", "genome": "Genomic position"}
 SHOWN = {"effect": "Effect", "fold_over_max": "Fold over max", "fold_over_min": "Fold over min"}
 LONGEST_QUOTE = 40
 LONGEST_VALUE = 200
-SWITCHES = ("truth", "overlay")
+SWITCHES = ("truth", "overlay", "shared", "log", "profile")
+LISTS = ("genes", "tracks", "regions")
 MOST_LISTED = 60  # entries of a list in a link
 LEAST = {"tile_size": 1, "shuffles": 1, "seed": 0, "tile": 0, "rounds": 1, "copies": 1}
 
@@ -59,6 +61,11 @@ class PageState:
         reviewer: whose decisions.
         overlay: whether signals, genes and regions are shown.
         region: what part of the window they are shown for, "START-END" (1-based); "" is the whole.
+        tracks: signals in the order they are drawn, by name or ENCODE accession; () is the first of those on offer, and
+            ("none",) none.
+        regions: annotations, by name, likewise.
+        shared, log: whether signals of a kind share their scale, and whether it is log(1 + x).
+        profile: whether the model's own prediction is drawn.
         genes: those of a context swap, named as `gene` is.
     """
 
@@ -82,6 +89,11 @@ class PageState:
     tile: int | None = None
     overlay: bool = False
     region: str = ""
+    tracks: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    shared: bool = False
+    log: bool = False
+    profile: bool = False
     genes: tuple[str, ...] = ()
     worklist: str = ""
     element: str = ""
@@ -93,6 +105,7 @@ ALWAYS_WRITTEN = ("source", "gene", "cell_line", "test", "tile_size", "shuffles"
 # What the address of each page holds.
 DESK = ("worklist", "element", "reviewer")
 LOCUS_PAGE = tuple(part.name for part in fields(PageState) if part.name not in ("genes", *DESK))
+MANY_PAGE = ("source", "model", "cell_line", "tile_size", "shuffles", "seed")
 VETTING_PAGE = ("source", "model", "cell_line", *DESK, "tile_size", "shuffles", "seed")
 SWAP_PAGE = ("source", "model", "genes", "cell_line", "tile_size", "shuffles", "seed")
 CHOICES = {
@@ -219,10 +232,10 @@ def _value(name: str, text: str, choices: Mapping[str, tuple[str, ...]]) -> Any:
         if None in numbers or len(set(numbers)) < len(numbers) or len(numbers) > MOST_LISTED:
             raise ValueError(f"tiles is up to {MOST_LISTED} different tile numbers with commas between them")
         return numbers
-    if name == "genes":
+    if name in LISTS:
         names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
         if len(names) > MOST_LISTED or len(text) > MOST_LISTED * 20 or not text.isprintable():
-            raise ValueError(f"genes is up to {MOST_LISTED} names with commas between them")
+            raise ValueError(f"{name} is up to {MOST_LISTED} names with commas between them")
         return names
     if len(text) > LONGEST_VALUE or not text.isprintable():
         raise ValueError(f"{name} is at most {LONGEST_VALUE} printable letters")

@@ -9,6 +9,9 @@ from creme_core.evidence.statement import Statement, written
 from creme_core.locus import Locus
 from creme_core.tiles import Tile, TileGrid
 
+# A tile that holds more of an element than this holds it as far as anybody cares: published elements are one base off.
+WHOLE = 0.99
+
 __all__ = ["ElementLike", "TilePlace", "place_statements", "row_of", "tile_of"]
 
 
@@ -80,9 +83,9 @@ def tile_of(element: ElementLike, locus: Locus, grid: TileGrid) -> TilePlace:
     notes = []
     if is_tss:
         notes.append("Most of the element is in the TSS tile, which no test shuffles or moves, so it is not tested.")
-    if outside > 0:
+    if outside > 1 - WHOLE:
         notes.append(f"A share of {outside:.2f} of the element is in no tile of the window.")
-    if len(held) > 1:
+    if len(held) > 1 and bases / size < WHOLE:
         notes.append(f"The element lies across {len(held)} tiles; the tests speak of the one that holds most of it.")
     return TilePlace(
         tile=tile,
@@ -112,7 +115,7 @@ def place_statements(place: TilePlace | None) -> list[Statement]:
         return []
     numbers = {"share": place.share, "tile_share": place.tile_share, "outside": place.outside}
     texts = list(place.notes)
-    if place.tile is not None and not place.is_tss and place.tile_share < 1:
+    if place.tile is not None and not place.is_tss and place.tile_share < WHOLE:
         texts.insert(
             0,
             f"A share of {written(place.share)} of the element is in its tile, of which it is"

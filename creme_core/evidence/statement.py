@@ -1,7 +1,8 @@
 """A sentence with the numbers that it rests on, and how numbers are written.
 
-Effects, folds, shares, percents and signals have two decimals, and as many more (up to five) as it takes to see on
-which side of a cut-off they lie; p values have one significant digit, distances none after the point.
+Effects, folds, shares and signals have two decimals, and as many more (up to five) as it takes to see on which side of
+a cut-off they lie; percents are whole and rounded down, p values have one significant digit, distances none after the
+point.
 `Statement.numbers` holds them as they stand in the table, unrounded.
 """
 
@@ -19,6 +20,7 @@ __all__ = [
     "crossed_cutoffs",
     "interval_text",
     "measured",
+    "percent",
     "present",
     "with_article",
     "written",
@@ -59,6 +61,11 @@ def written(value: float, *cutoffs: float) -> str:
         if all((float(text) > cut) == (value > cut) and (float(text) < cut) == (value < cut) for cut in cutoffs):
             break
     return "0.00" if text == "-0.00" else text
+
+
+def percent(value: float) -> str:
+    """A percent as the statements write it: whole and never rounded up, so that "above 97%" is true of 97.4."""
+    return f"{math.floor(value)}%"
 
 
 def with_article(kind: str) -> str:

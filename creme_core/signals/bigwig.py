@@ -29,6 +29,7 @@ __all__ = [
     "ask",
     "check_assembly",
     "describe",
+    "read_mean_and_max",
     "read_signal",
     "read_signals",
     "warm_up",
@@ -110,9 +111,24 @@ def read_signal(
             an unknown statistic or number of bins.
         Offline: a remote file's server can't be reached, or the network is switched off.
     """
-    start, end = _interval(chrom, start, end)
     if statistic not in STATISTICS:
         raise ValueError(f"statistic={statistic!r} is not known; it is 'mean' or 'max'.")
+    return _read(path_or_url, chrom, start, end, bins, (statistic,))[0]
+
+
+def read_mean_and_max(
+    path_or_url: str | Path, chrom: str, start: int, end: int, bins: int = BINS
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both statistics of a window for one reading of the file; arguments, values and errors as `read_signal`."""
+    mean, highest = _read(path_or_url, chrom, start, end, bins, STATISTICS)
+    return mean, highest
+
+
+def _read(
+    path_or_url: str | Path, chrom: str, start: int, end: int, bins: int, statistics: tuple[str, ...]
+) -> np.ndarray:
+    """float32 (statistics, bins)."""
+    start, end = _interval(chrom, start, end)
     if not _is_whole(bins) or not 1 <= bins <= MOST_BINS:
         raise ValueError(f"bins={bins!r} is not allowed; it is a whole number from 1 to {MOST_BINS:,}.")
     request = {
@@ -121,14 +137,14 @@ def read_signal(
         "start": start,
         "end": end,
         "bins": int(bins),
-        "statistic": statistic,
+        "statistics": list(statistics),
     }
     source, identity = _source(path_or_url)
-    key = (*identity, chrom, start, end, int(bins), statistic)
+    key = (*identity, chrom, start, end, int(bins), statistics)
     values = _windows.get(key)
     if values is None:
         _, body = _ask(source, identity, request)
-        values = np.frombuffer(body, dtype="<f4")
+        values = np.frombuffer(body, dtype="<f4").reshape(len(statistics), int(bins))
         if bins <= CACHED_BINS:
             _windows.put(key, values)
     return values.astype(np.float32)  # a copy, and writable

@@ -8,7 +8,7 @@ Not tried on the real portal: this very combination of search parameters, each o
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -35,6 +35,7 @@ __all__ = [
     "COLUMNS",
     "KINDS",
     "Track",
+    "average",
     "confirm",
     "confirm_defaults",
     "default_tracks",
@@ -46,6 +47,8 @@ __all__ = [
 ASSEMBLY = "GRCh38"
 FOLD_CHANGE = "fold change over control"
 DEPTH_NORMALISED = "read-depth normalized signal"
+# One file's record is small: who waits longer for it waits for nothing.
+FILE_SECONDS = 20.0
 # The portal's assay titles -> what their signal is called; and the paper's three kinds of track.
 ASSAYS = {
     "DNase-seq": DEPTH_NORMALISED,
@@ -208,7 +211,8 @@ def confirm(accession: str, *, cell_line: str = "", target: str = "", refresh: b
     if not _ACCESSION.fullmatch(str(accession)):
         raise ValueError(f"{accession!r} is no accession of an ENCODE file; one looks like ENCFF381NDD.")
     try:
-        record, note = answer(f"{PORTAL}/files/{accession}/?format=json", check_file, refresh)
+        url = f"{PORTAL}/files/{accession}/?format=json"
+        record, note = answer(url, check_file, refresh, timeout=FILE_SECONDS, attempts=2)
     except web.HTTPStatus as error:
         if error.status == 404:
             raise ValueError(f"ENCODE has no file {accession}; search for another.") from None
@@ -234,27 +238,32 @@ def confirm(accession: str, *, cell_line: str = "", target: str = "", refresh: b
 
 
 def confirm_defaults(cell_line: str, *, refresh: bool = False) -> pd.DataFrame:
-    """`default_tracks` of a cell line as the portal has them now: its columns, url from the portal, and `problem`.
+    """`default_tracks` of a cell line as the portal has them now: its columns, url from the portal, problem, refused.
 
     `problem` is a sentence for a file that can't be used, and for all of them when the portal can't be asked; else "".
+    `refused` is whether the portal says that a file is not to be used, rather than nothing.
     """
     table = default_tracks(cell_line)
-    urls, problems, silent = [], [], ""
+    urls, problems, refused, silent = [], [], [], ""
     for row in table.itertuples():
         if silent:
             urls.append(row.url)
             problems.append(silent)
+            refused.append(False)
             continue
         target = row.mark if row.assay.endswith("ChIP-seq") else ""
         try:
-            urls.append(confirm(row.accession, cell_line=row.cell_line, target=target, refresh=refresh)["url"])
+            found = confirm(row.accession, cell_line=row.cell_line, target=target, refresh=refresh)
+            urls.append(found["url"])
             problems.append("")
+            refused.append(False)
         except (OSError, ValueError) as error:
             urls.append(row.url)
             problems.append(str(error))
+            refused.append(isinstance(error, ValueError) and not isinstance(error, web.HTTPStatus))
             if isinstance(error, web.Offline) and not web.is_offline():
                 silent = str(error)  # the rest would each wait for the same silence
-    return table.assign(url=urls, problem=problems)
+    return table.assign(url=urls, problem=problems, refused=refused)
 
 
 def groups(table: pd.DataFrame) -> list[Track]:
@@ -292,11 +301,23 @@ def read_average(
     """
     if read is None:
         from creme_core.signals.bigwig import read_signal as read
-    values = np.stack([np.asarray(read(url, chrom, start, end, bins, statistic), float) for url in track.urls])
-    covered = np.isfinite(values)
+    return average([read(url, chrom, start, end, bins, statistic) for url in track.urls])
+
+
+def average(values: Sequence[np.ndarray]) -> np.ndarray:
+    """The mean of replicates, bin by bin, over those that cover the bin.
+
+    Args:
+        values: (bins,) of each replicate, NaN where uncovered.
+
+    Returns:
+        float32 (bins,), NaN where none is covered.
+    """
+    stacked = np.stack([np.asarray(one, float) for one in values])
+    covered = np.isfinite(stacked)
     number = covered.sum(axis=0)
-    total = np.where(covered, values, 0.0).sum(axis=0)
-    return np.divide(total, number, out=np.full(bins, np.nan), where=number > 0).astype(np.float32)
+    total = np.where(covered, stacked, 0.0).sum(axis=0)
+    return np.divide(total, number, out=np.full(number.shape, np.nan), where=number > 0).astype(np.float32)
 
 
 def _text(what: str, value: str) -> str:

@@ -61,13 +61,16 @@ def download_url(accession: str) -> str:
     return f"{PORTAL}/files/{accession}/@@download/{accession}.bigWig"
 
 
-def answer(url: str, check: Callable[[Any], dict], refresh: bool) -> tuple[dict, str]:
+def answer(
+    url: str, check: Callable[[Any], dict], refresh: bool, *, timeout: float = TIMEOUT_SECONDS, attempts: int = 4
+) -> tuple[dict, str]:
     """The JSON answer to a URL of the portal, and a sentence on where it is from when that is not the portal now ("").
 
     Args:
         url: under PORTAL.
         check: takes the parsed answer, gives what is to be kept of it or raises ValueError.
         refresh: ask even where a fresh answer is kept.
+        timeout, attempts: seconds for one attempt, and how many there are.
 
     Raises:
         ValueError: no such file (HTTPStatus 404), and what `check` raises, when nothing is kept.
@@ -78,7 +81,7 @@ def answer(url: str, check: Callable[[Any], dict], refresh: bool) -> tuple[dict,
     if kept is not None and not refresh and 0 <= time.time() - kept["asked"] < FRESH_SECONDS:
         return kept["answer"], ""
     try:
-        found = check(_ask(url))
+        found = check(_ask(url, timeout, attempts))
     except (OSError, ValueError) as error:
         if kept is None or getattr(error, "status", None) == 404:
             raise
@@ -90,9 +93,9 @@ def answer(url: str, check: Callable[[Any], dict], refresh: bool) -> tuple[dict,
     return kept["answer"], f"This is what ENCODE answered on {day}; it can't be asked now: {reason}"
 
 
-def _ask(url: str) -> Any:
+def _ask(url: str, timeout: float, attempts: int) -> Any:
     try:
-        return web.fetch_json(url, timeout=TIMEOUT_SECONDS)
+        return web.fetch_json(url, timeout=timeout, attempts=attempts)
     except web.HTTPStatus as error:
         # An empty search is 404 with the list in it.
         if error.status == 404 and "/search/" in url:

@@ -154,24 +154,26 @@ class Pool:
         return None
 
 
-_pool: tuple[int, Pool] | None = None
-_pool_lock = threading.Lock()
+_pools: dict[tuple[int, bool], Pool] = {}
+_pools_lock = threading.Lock()
 
 
-def _shared() -> Pool:
-    """This process's pool; a forked process must not talk to its parent's children."""
-    global _pool
-    with _pool_lock:
-        if _pool is None or _pool[0] != os.getpid():
-            pool = Pool([sys.executable, "-P", "-m", "creme_core.signals.child"])
+def _shared(remote: bool = False) -> Pool:
+    """This process's pool for files of this machine, or of servers: a silent server must not hold up local files.
+
+    A forked process must not talk to its parent's children.
+    """
+    with _pools_lock:
+        key = os.getpid(), remote
+        if key not in _pools:
+            pool = _pools[key] = Pool([sys.executable, "-P", "-m", "creme_core.signals.child"])
             atexit.register(pool.close)
-            _pool = os.getpid(), pool
-        return _pool[1]
+        return _pools[key]
 
 
 def ask(request: dict[str, Any], seconds: float) -> tuple[dict[str, Any], bytes]:
     """Ask one of this process's children; see `Pool.ask`."""
-    return _shared().ask(request, seconds)
+    return _shared(bool(request.get("remote"))).ask(request, seconds)
 
 
 def warm_up() -> None:

@@ -163,16 +163,17 @@ def _place(file: _Local | _Remote, request: dict[str, Any], kind: str) -> tuple[
 
 def _signal(file: _Local | _Remote, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     chrom, start, end = _place(file, request, "bigWig")
-    bins, statistic = request["bins"], request["statistic"]
+    bins, statistics = request["bins"], request["statistics"]
     if end - start <= file.exact_bases or bins >= end - start:
-        values = summarise(file.values(chrom, start, end), bins, statistic)
+        bases = file.values(chrom, start, end)
+        found = [summarise(bases, bins, statistic) for statistic in statistics]
     else:
-        values = np.asarray(file.stats(chrom, start, end, bins, statistic), dtype=np.float64)
-        values = np.where(np.isfinite(values), values, np.nan)
-    if values.shape != (bins,):
+        found = [np.asarray(file.stats(chrom, start, end, bins, name), dtype=np.float64) for name in statistics]
+        found = [np.where(np.isfinite(values), values, np.nan) for values in found]
+    if any(values.shape != (bins,) for values in found):
         raise Unreadable(CUT_SHORT, library=True)
     with np.errstate(over="ignore"):
-        return {}, values.astype("<f4").tobytes()
+        return {}, np.concatenate(found).astype("<f4").tobytes()
 
 
 def summarise(values: np.ndarray, bins: int, statistic: str) -> np.ndarray:

@@ -144,10 +144,13 @@ class Desk(SharedFile):
 
     # -- elements --
 
-    def elements(self, worklist_id: str, reviewer: str = "") -> pd.DataFrame:
-        """Every element of a worklist in its order: ELEMENT_COLUMNS, then decision, reason, updated of the reviewer.
+    def elements(self, worklist_id: str, reviewer: str = "", first: int = 0, count: int | None = None) -> pd.DataFrame:
+        """Elements of a worklist in its order: ELEMENT_COLUMNS, then decision, reason, updated of the reviewer.
 
         The last three are "" where the reviewer, or nobody when none is named, has not decided.
+
+        Args:
+            first, count: from which place, from 0, and how many; None is to the end.
         """
 
         def read(connection: sqlite3.Connection) -> list[tuple]:
@@ -156,8 +159,8 @@ class Desk(SharedFile):
                 f"""SELECT {_PREFIXED}, coalesce(d.decision, ''), coalesce(d.reason, ''), coalesce(d.updated, '')
                     FROM vetting_elements e LEFT JOIN vetting_decisions d
                     ON d.worklist = e.worklist AND d.reviewer = ? AND d.element_id = e.element_id
-                    WHERE e.worklist = ? ORDER BY e.position""",
-                (reviewer.strip(), number),
+                    WHERE e.worklist = ? AND e.position >= ? ORDER BY e.position LIMIT ?""",
+                (reviewer.strip(), number, first, -1 if count is None else count),
             ).fetchall()
 
         table = pd.DataFrame(self.run(read), columns=[*ELEMENT_COLUMNS, *Decision._fields])

@@ -10,7 +10,7 @@ from dashboard.figures.style import Palette
 
 __all__ = ["GeneRow", "escape", "gene_row"]
 
-MOST_LEVELS = 4
+MOST_LEVELS = 7
 LABEL_SHARE = 0.09  # of the view that a gene's name takes, for packing
 
 
@@ -39,7 +39,7 @@ def gene_row(genes: pd.DataFrame, exons: pd.DataFrame | None, view: tuple[int, i
     for row, place in zip(inside.itertuples(index=False), level, strict=True):
         bodies_x += [row.start + 1, row.end, None]
         bodies_y += [-place, -place, None]
-        arrow = f"{escape(row.gene)} ▸" if row.strand == "+" else f"◂ {escape(row.gene)}"
+        arrow = f"<i>{escape(row.gene)}</i> ▸" if row.strand == "+" else f"◂ <i>{escape(row.gene)}</i>"
         middle = (max(row.start, view[0]) + min(row.end, view[1])) / 2
         labels.append({"text": arrow, "x": middle, "y": -place + 0.22, "yanchor": "bottom", "font": {"size": 10}})
     bodies = go.Scatter(

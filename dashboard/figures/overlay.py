@@ -10,44 +10,14 @@ import plotly.graph_objects as go
 
 from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs
 from creme_core.locus import Locus
-from dashboard.figures.gene_row import escape, gene_row
+from dashboard.figures.gene_row import gene_row
+from dashboard.figures.rows import NO_LINE, Lane, Rows, Strip, add_lanes, add_strip, area, bin_places, float32, scaled
 from dashboard.figures.style import Palette, finish, translucent
 
 __all__ = ["Lane", "Profile", "Strip", "overlay"]
 
 # Heights in px; a row is what its content needs.
-EFFECT_ROW, PROFILE_ROW, LANE_ROW, STRIP_ROW, GENE_ROW = 150, 110, 46, 22, 24
-GAP, TOP, BOTTOM = 8, 24, 44
-MOST_REGIONS = 3000  # of a strip; beyond, a browser is slow and nothing can be told apart
-
-
-@dataclass(frozen=True, eq=False)
-class Lane:
-    """A binned signal over [start, end) of the chromosome, 0-based half-open.
-
-    Attributes:
-        name: of the track.
-        values: float (bins,), NaN where uncovered.
-        highest: the largest value of each bin, drawn pale behind, or None.
-        group: lanes of one group share their scale when scales are shared.
-        source: where it is from, for the hover.
-    """
-
-    name: str
-    start: int
-    end: int
-    values: np.ndarray = field(repr=False)
-    highest: np.ndarray | None = field(default=None, repr=False)
-    group: str = ""
-    source: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Strip:
-    """Regions on one line: start, end (0-based half-open on the chromosome), name and colour, one row a region."""
-
-    name: str
-    regions: pd.DataFrame = field(repr=False)
+EFFECT_ROW, PROFILE_ROW, GENE_ROW = 150, 110, 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,21 +71,19 @@ def overlay(
         log: lanes show log(1 + x).
     """
     low, high = view or (locus.start, locus.end)
-    rows = _Rows(palette)
+    rows = Rows(palette)
     if effects is not None:
         _effect_row(rows, effects, effect_name, cutoffs, palette, selected)
     if profile is not None:
-        _profile_row(rows, profile, palette)
+        _profile_row(rows, profile, (low, high), log, palette)
     if genes is not None:
         row = gene_row(genes, exons, (low, high), palette)
         axis = {"range": [-row.depth + 0.55, 0.95], "showticklabels": False, "showgrid": False}
         name = "Genes" if row.labels else "Genes: none here"
-        rows.add(GENE_ROW * row.depth + 10, name, row.traces, axis | _NO_LINE, row.labels)
-    tops = _tops(lanes, shared_scale, log)
-    for lane, top in zip(lanes, tops, strict=True):
-        _lane_row(rows, lane, top, log, palette)
+        rows.add(GENE_ROW * row.depth + 10, name, row.traces, axis | NO_LINE, row.labels)
+    add_lanes(rows, lanes, palette, shared=shared_scale, log=log)
     for strip in strips:
-        _strip_row(rows, strip, (low, high), palette)
+        add_strip(rows, strip, (low, high), palette)
     figure, height = rows.figure()
     shapes = [_line(locus.tss + 0.5, palette)]
     if effects is not None and selected is not None:
@@ -138,55 +106,10 @@ def overlay(
     return figure.update_layout(dragmode="select", selectdirection="h", clickmode="event+select")
 
 
-class _Rows:
-    """Rows stacked from the top, each with a y axis of its own."""
-
-    def __init__(self, palette: Palette):
-        self._palette = palette
-        self._rows: list[tuple[int, str, dict]] = []
-        self._traces: list[go.Bar | go.Scatter] = []
-        self._notes: list[dict] = []
-
-    def add(self, height: int, name: str, traces: Sequence, axis: dict, notes: Sequence[dict] = ()) -> None:
-        number = len(self._rows) + 1
-        reference = "y" if number == 1 else f"y{number}"
-        self._rows.append((height, name, axis))
-        self._traces += [trace.update(yaxis=reference) for trace in traces]
-        self._notes += [note | {"yref": reference, "xref": "x", "showarrow": False} for note in notes]
-        self._notes.append(
-            {
-                "text": name,
-                "xref": "paper",
-                "x": 0.002,
-                "xanchor": "left",
-                "yref": f"{reference} domain",
-                "y": 1,
-                "yanchor": "top",
-                "showarrow": False,
-                "bgcolor": translucent(self._palette.background, 0.75),
-                "font": {"size": 11, "color": self._palette.muted},
-            }
-        )
-
-    def figure(self) -> tuple[go.Figure, int]:
-        """The figure and its height, px."""
-        total = sum(height + GAP for height, _, _ in self._rows) or LANE_ROW
-        figure = go.Figure(self._traces)
-        top = 1.0
-        for number, (height, _, axis) in enumerate(self._rows, start=1):
-            bottom = top - height / total
-            key = "yaxis" if number == 1 else f"yaxis{number}"
-            figure.update_layout({key: {"domain": [max(bottom, 0.0), top], "fixedrange": True, "anchor": "x"} | axis})
-            top = bottom - GAP / total
-        figure.update_layout(annotations=self._notes)
-        return figure, total + TOP + BOTTOM
-
-
-def _effect_row(rows: _Rows, effects: pd.DataFrame, name: str, cutoffs: Cutoffs, palette: Palette, selected) -> None:
+def _effect_row(rows: Rows, effects: pd.DataFrame, name: str, cutoffs: Cutoffs, palette: Palette, selected) -> None:
     colours = [palette.call(call) for call in effects["call"]]
     sure = ~effects["uncertain"].to_numpy(bool)
-    largest = np.nanmax(np.abs(effects[["effect", "ci_low", "ci_high"]].to_numpy(float)), initial=0.0)
-    limit = max(0.5, math.ceil(largest * 1.1 / 0.25) * 0.25)
+    limit = _limit(effects)
     bars = go.Bar(
         name="tiles",
         x=((effects["genome_start"] + 1 + effects["genome_end"]) / 2).tolist(),
@@ -212,16 +135,27 @@ def _effect_row(rows: _Rows, effects: pd.DataFrame, name: str, cutoffs: Cutoffs,
         unselected={"marker": {"opacity": 1}},
         customdata=effects["tile"].tolist(),
         hovertext=[
-            f"<b>tile {r.tile}</b> {r.chrom}:{r.genome_start + 1:,}–{r.genome_end:,}<br>"
-            f"effect {r.effect:+.3f}, {r.call}"
+            f"<b>tile {r.tile}</b> {r.chrom}:{r.genome_start + 1:,}–{r.genome_end:,}<br>{_told(r)}"
             for r in effects.itertuples()
         ],
+        hovertemplate="%{hovertext}<extra></extra>",
+    )
+    # A tile without an effect has a bar that nobody can hit: the whole column of a tile takes the click.
+    columns = go.Bar(
+        name="columns",
+        x=bars.x,
+        width=(effects["genome_end"] - effects["genome_start"]).tolist(),
+        base=-limit,
+        y=[2 * limit] * len(effects),
+        marker={"color": "rgba(0,0,0,0)", "line": {"width": 0}},
+        customdata=bars.customdata,
+        hovertext=bars.hovertext,
         hovertemplate="%{hovertext}<extra></extra>",
     )
     rows.add(
         EFFECT_ROW,
         name,
-        [bars],
+        [bars, columns],
         {
             "range": [-limit, limit],
             "zeroline": True,
@@ -235,97 +169,49 @@ def _effect_row(rows: _Rows, effects: pd.DataFrame, name: str, cutoffs: Cutoffs,
     )
 
 
-def _profile_row(rows: _Rows, profile: Profile, palette: Palette) -> None:
-    x = _centres(profile.start, profile.end, len(profile.wild_type))
-    traces = [_area("wild type", x, profile.wild_type, palette.neutral, "wild type", step=True)]
+def _limit(effects: pd.DataFrame) -> float:
+    """Half the height of the axis: symmetric, in steps of 0.25."""
+    tallest = np.nanmax(np.abs(effects["effect"].to_numpy(float)), initial=0.0)
+    widest = np.nanmax(np.abs(effects[["ci_low", "ci_high"]].to_numpy(float)), initial=0.0)
+    # An interval from two shuffles can be huge; it may leave the picture rather than flatten the bars.
+    return max(0.5, math.ceil(1.1 * max(tallest, min(widest, 1.6 * tallest)) / 0.25) * 0.25)
+
+
+def _told(row) -> str:
+    """A tile's effect for the hover."""
+    if not math.isfinite(row.effect):
+        return "no effect is known"
+    interval = f" [{row.ci_low:+.3f}, {row.ci_high:+.3f}]" if math.isfinite(row.ci_low) else ""
+    return f"effect {row.effect:+.3f}{interval}, {row.call}" + (" (uncertain)" if row.uncertain else "")
+
+
+def _profile_row(rows: Rows, profile: Profile, view: tuple[int, int], log: bool, palette: Palette) -> None:
+    bins = len(profile.wild_type)
+    place = bin_places(profile.start, profile.end, bins)
+    wild_type = scaled(profile.wild_type, log)
+    traces = [area("wild type", place, wild_type, palette.neutral, "wild type", step=True)]
+    lines = [wild_type]
     if profile.perturbed is not None:
+        lines.append(scaled(profile.perturbed, log))
         traces.append(
             go.Scatter(
                 name="perturbed",
-                x=x,
-                y=_float32(profile.perturbed),
+                **place,
+                y=float32(lines[1]),
                 mode="lines",
                 line={"color": palette.enhancer, "width": 1.4, "shape": "hvh"},
                 hovertemplate="%{x:,.0f}: %{y:.3g}<extra>" + profile.told + "</extra>",
             )
         )
+    # The scale is that of what is in view: a TSS outside of it would flatten the rest.
+    first, last = ((end - profile.start) * bins // (profile.end - profile.start) for end in view)
+    seen = np.concatenate([line[max(first, 0) : max(last + 1, 0)] for line in lines])
     name = "Predicted by the model: wild type (grey)" + (f", {profile.told} (orange)" if profile.told else "")
-    rows.add(PROFILE_ROW, name, traces, {"rangemode": "tozero", "zeroline": False, "nticks": 3})
-
-
-def _tops(lanes: Sequence[Lane], shared: bool, log: bool) -> list[float]:
-    """Upper end of each lane's scale."""
-    own = []
-    for lane in lanes:
-        values = lane.values if lane.highest is None else lane.highest
-        top = float(np.nanmax(values, initial=0.0)) if np.isfinite(values).any() else 0.0
-        own.append(math.log1p(max(top, 0.0)) if log else top)
-    if not shared:
-        return own
-    largest: dict[str, float] = {}
-    for lane, top in zip(lanes, own, strict=True):
-        largest[lane.group] = max(largest.get(lane.group, 0.0), top)
-    return [largest[lane.group] for lane in lanes]
-
-
-def _lane_row(rows: _Rows, lane: Lane, top: float, log: bool, palette: Palette) -> None:
-    x = _centres(lane.start, lane.end, len(lane.values))
-
-    def scaled(values: np.ndarray) -> np.ndarray:
-        return np.log1p(np.clip(values, 0, None)) if log else values
-
-    traces = []
-    if lane.highest is not None:
-        traces.append(
-            _area(lane.name, x, scaled(lane.highest), translucent(palette.silencer, 0.25), f"{lane.name}, largest")
-        )
-    traces.append(_area(lane.name, x, scaled(lane.values), palette.silencer, f"{lane.name}<br>{lane.source}"))
-    covered = np.isfinite(lane.values).any()
-    name = lane.name if covered else f"{lane.name}: not covered here"
-    unit = "log(1 + x)" if log else ""
-    axis = {"range": [0, (top or 1.0) * 1.05], "tickvals": [top] if top else [], "tickformat": ".3~g"}
-    rows.add(LANE_ROW, f"{name} {unit}".strip(), traces, axis | {"zeroline": False, "showgrid": False})
-
-
-def _area(name: str, x: np.ndarray, y: np.ndarray, colour: str, told: str, step: bool = False) -> go.Scatter:
-    return go.Scatter(
-        name=name,
-        x=x,
-        y=_float32(y),
-        mode="lines",
-        fill="tozeroy",
-        fillcolor=colour,
-        line={"width": 0.5, "color": colour, "shape": "hvh" if step else "linear"},
-        connectgaps=False,
-        hovertemplate="%{x:,.0f}: %{y:.3g}<extra>" + told + "</extra>",
-    )
-
-
-def _strip_row(rows: _Rows, strip: Strip, view: tuple[int, int], palette: Palette) -> None:
-    inside = strip.regions[(strip.regions["end"] > view[0]) & (strip.regions["start"] < view[1])]
-    left_out = max(len(inside) - MOST_REGIONS, 0)
-    inside = inside.head(MOST_REGIONS)
-    name = strip.name + (f" (the first {MOST_REGIONS:,} of {len(inside) + left_out:,})" if left_out else "")
-    if inside.empty:
-        name += ": none here"
-    colours = inside["colour"].tolist() if "colour" in inside else [palette.neutral] * len(inside)
-    bars = go.Bar(
-        name=strip.name,
-        orientation="h",
-        base=(inside["start"] + 0.5).tolist(),
-        x=(inside["end"] - inside["start"]).tolist(),
-        y=[0.0] * len(inside),
-        width=0.8,
-        marker={"color": [c or palette.neutral for c in colours], "line": {"width": 0}},
-        selected={"marker": {"opacity": 1}},
-        unselected={"marker": {"opacity": 1}},
-        hovertext=[f"{escape(r.name)}<br>{r.start + 1:,}–{r.end:,}" for r in inside.itertuples(index=False)],
-        hovertemplate="%{hovertext}<extra></extra>",
-    )
-    rows.add(STRIP_ROW, name, [bars], {"range": [-0.5, 1.1], "showticklabels": False, "showgrid": False} | _NO_LINE)
-
-
-_NO_LINE = {"zeroline": False, "showline": False, "ticks": ""}
+    if not seen.size:
+        name = "Predicted by the model: the output window does not reach here"
+    top = float(seen.max(initial=0.0)) or 1.0
+    name += " log(1 + x)" if log else ""
+    rows.add(PROFILE_ROW, name, traces, {"range": [min(0.0, float(seen.min(initial=0.0))), 1.15 * top], "nticks": 3})
 
 
 def _line(x: float, palette: Palette) -> dict:
@@ -348,15 +234,6 @@ def _shade(start: float, end: float, palette: Palette) -> dict:
         "line": {"width": 0},
         "fillcolor": translucent(palette.accent, 0.12),
     } | place
-
-
-def _centres(start: int, end: int, bins: int) -> np.ndarray:
-    """Middle of each bin, 1-based."""
-    return start + (np.arange(bins) + 0.5) * (end - start) / max(bins, 1) + 0.5
-
-
-def _float32(values: np.ndarray) -> np.ndarray:
-    return np.asarray(values, dtype=np.float32)
 
 
 def _listed(values: pd.Series) -> list[float | None]:

@@ -16,7 +16,7 @@ from dashboard.engine import Engine, Request
 from dashboard.state import PageState, enter, fit_to_grid, leave
 from dashboard.views.chromatin_panel import chromatin_panel
 from dashboard.views.facts import draw_facts
-from dashboard.views.inputs import controls, offer_tile, suggested_tile
+from dashboard.views.inputs import controls, offer_genes, offer_tile, suggested_tile
 from dashboard.views.panel import Panel
 from dashboard.views.panels import PANELS
 from dashboard.views.published import published_page
@@ -163,9 +163,12 @@ def draw_run(engine: Engine, opened: Source, locus: Locus, state: PageState, req
 def show(state: PageState, opened: Source, engine: Engine) -> PageState:
     """Everything about one gene; returns the state with the choices made here."""
     try:
-        locus = data.locus(state.source, state.gene, engine.model.input_length, state.tss)
+        with st.spinner("Reading the sequence; over the network it takes some seconds."):
+            locus = data.locus(state.source, state.gene, engine.model.input_length, state.tss)
     except (ValueError, OSError) as error:
         st.error(plain(str(error)), icon=":material/error:")
+        if isinstance(error, ValueError):
+            offer_genes(state.source, opened, state.gene)
         welcome(opened, state.source)
         return state
     st.markdown(

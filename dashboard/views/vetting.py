@@ -6,11 +6,11 @@ from dataclasses import replace
 import streamlit as st
 
 from creme_core.vetting.decisions import Desk
+from creme_core.vetting.element import Element
+from creme_core.vetting.versions import clean_name
 from dashboard import data
-from dashboard.desk import DESK_TESTS, ListRun
-from dashboard.engine import Engine
-from dashboard.state import VETTING_PAGE, PageState, enter, leave
-from dashboard.views.run_panel import follow
+from dashboard.desk import Bench
+from dashboard.state import VETTING_PAGE, PageState, enter, leave, quoted
 from dashboard.views.sidebar import (
     await_engine,
     cell_line_box,
@@ -21,9 +21,20 @@ from dashboard.views.sidebar import (
     stop_with,
     store_notes,
 )
-from dashboard.views.vetting_element import decision_box, element_screen, prepare, test_request
+from dashboard.views.vetting_decision import attempt, decision_box, last_step
+from dashboard.views.vetting_element import element_screen, look_ahead
 from dashboard.views.vetting_lists import lists_box
+from dashboard.views.vetting_runs import list_run
+from dashboard.views.vetting_table import whole_list
 from dashboard.widgets import choice, compact, plain, seeded, settle_widgets
+
+# The decision stays in sight while the evidence is scrolled; sentences are set close, so that most fit on one screen.
+STYLE = """<style>
+.stColumn:has(.st-key-decision) {position: sticky; top: 4rem; align-self: flex-start;}
+.st-key-sentences [data-testid="stMarkdownContainer"] {margin-bottom: 0;}
+.st-key-sentences p {font-size: 0.875rem; line-height: 1.35; margin-bottom: 0;}
+.st-key-numbers [data-testid="stMetricValue"] {font-size: 1.4rem;}
+</style>"""
 
 
 def pick_list(desk: Desk, state: PageState) -> PageState:
@@ -32,130 +43,102 @@ def pick_list(desk: Desk, state: PageState) -> PageState:
     names = {row.worklist_id: f"{row.name} ({row.elements:,})" for row in lists.itertuples()}
     with st.sidebar:
         key, first = seeded("reviewer", state.reviewer)
-        reviewer = st.text_input("Reviewer", value=first, key=key, placeholder="Your name", max_chars=100).strip()
+        typed = st.text_input("Reviewer", value=first, key=key, placeholder="Your name", max_chars=100)
         wanted = state.worklist if state.worklist in names else ""
         if state.worklist and not wanted:
             st.warning("That worklist is not on this desk; choose another.", icon=":material/link_off:")
         worklist = choice(
             "Worklist", "worklist", ("", *names), wanted, format_func=lambda name: names.get(name, "Choose a list")
         )
+    worklist = worklist if worklist in names else ""  # the box may still hold one that was deleted meanwhile
     if worklist != state.worklist:
         state = replace(state, worklist=worklist, element="")
-    return replace(state, reviewer=reviewer)
+    # One person's name may be typed in two Unicode forms.
+    return replace(state, reviewer=clean_name(typed, "The reviewer's name") if typed.strip() else "")
 
 
 def on_desk(desk: Desk, state: PageState) -> PageState:
     """The element on the desk: that of the address, else the first that is undecided, else the first."""
-    known = desk.elements(state.worklist)["element_id"]
-    moved = st.session_state.pop("desk moved", "")
-    wanted = moved or state.element
-    if wanted not in set(known):
+    wanted, unknown = st.session_state.pop("desk moved", "") or state.element, ""
+    if wanted:
+        try:
+            desk.position(state.worklist, wanted)
+        except ValueError:
+            unknown, wanted = wanted, ""
+    if not wanted:
         wanted = desk.next_undecided(state.worklist, state.reviewer) if state.reviewer else None
-        wanted = wanted or known.iloc[0]
+        wanted = wanted or desk.elements(state.worklist, count=1)["element_id"].iloc[0]
+        if unknown:
+            st.session_state["not on list"] = (unknown, wanted)
+    st.session_state["desk at"] = wanted
+    lost, shown = st.session_state.get("not on list", ("", ""))
+    if lost and shown == wanted:
+        st.warning(f"The link names the element {quoted(lost)}, which is not on this list; this is another one.")
     return replace(state, element=wanted)
 
 
-def list_run(desk: Desk, state: PageState, opened, engine: Engine) -> None:
-    """Tests that are missing, for the whole list, in the background."""
-    runs = st.session_state.setdefault("list runs", {})
-    running: ListRun | None = runs.get(state.worklist)
-    session = ("list", st.session_state["session"])
-
-    def run(element, cancel) -> None:
-        case = prepare(element, state, opened, engine)
-        for test in DESK_TESTS:
-            if cancel.is_set():
-                return
-            if test != "distance" or case.movable:
-                engine.finish(test_request(test, case, state), session, cancel)
-
-    def start() -> None:
-        table = desk.elements(state.worklist)
-        elements = [desk.element(state.worklist, name) for name in table["element_id"]]
-        runs[state.worklist] = ListRun(elements, run)
-
-    def draw() -> None:
-        now = runs.get(state.worklist)
-        if now is None or not now.unfinished:
-            with st.container(horizontal=True, vertical_alignment="center"):
-                if st.button("Run missing tests for the whole list", icon=":material/playlist_play:", on_click=start):
-                    st.rerun()
-                if now is not None:
-                    stopped = "stopped" if now.cancelled else "done"
-                    st.caption(f"{stopped.capitalize()}: {now.done:,} of {now.total:,} elements tested.")
-        else:
-            with st.container(horizontal=True, vertical_alignment="center"):
-                st.progress(now.done / max(now.total, 1), text=f"{now.done:,} of {now.total:,} elements tested")
-                st.button("Stop", key="stop list", on_click=now.cancel)
-        if now is not None and now.problems:
-            with st.expander(f"{len(now.problems)} elements could not be tested"):
-                for problem in now.problems[:50]:
-                    st.caption(plain(problem))
-
-    follow(draw, lambda: running is not None and running.unfinished)
-
-
-def heading(desk: Desk, state: PageState) -> None:
-    """Progress, and the way through the list by button and key."""
-    progress = desk.progress(state.worklist, state.reviewer)
-    place = desk.position(state.worklist, state.element)
+def way_through(desk: Desk, state: PageState) -> None:
+    """Previous and next, by button and key."""
+    place, total = desk.position(state.worklist, state.element), desk.progress(state.worklist, state.reviewer).total
 
     def go(by: int) -> None:
-        st.session_state["desk moved"] = desk.step(state.worklist, state.element, by)
+        # From where the desk is now: a second press may come before the page has been drawn for the first.
+        at = st.session_state["desk at"]
+        _move(desk.step(state.worklist, at, by))
 
     def go_undecided() -> None:
-        st.session_state["desk moved"] = desk.next_undecided(state.worklist, state.reviewer, state.element) or ""
+        _move(desk.next_undecided(state.worklist, state.reviewer, st.session_state["desk at"]) or "")
 
     with st.container(horizontal=True, vertical_alignment="center"):
+        for label, icon, by, key, off in (
+            ("Previous", ":material/chevron_left:", -1, "Left", place == 0),
+            ("Next", ":material/chevron_right:", 1, "Right", place == total - 1),
+        ):
+            st.button(label, icon=icon, on_click=attempt, args=(go, by), shortcut=key, key=label.lower(), disabled=off)
         st.button(
-            "Previous", icon=":material/chevron_left:", on_click=go, args=(-1,), shortcut="Left", disabled=not place
+            "Next undecided",
+            on_click=attempt,
+            args=(go_undecided,),
+            shortcut="Down",
+            key="next undecided",
+            disabled=not state.reviewer,
         )
-        st.button(
-            "Next",
-            icon=":material/chevron_right:",
-            on_click=go,
-            args=(1,),
-            shortcut="Right",
-            disabled=place == progress.total - 1,
-        )
-        st.button("Next undecided", on_click=go_undecided, shortcut="Down", disabled=not state.reviewer)
-        done = f"{progress.done:,} of {progress.total:,} decided" + (f" by {state.reviewer}" if state.reviewer else "")
-        st.progress(progress.done / progress.total, text=f"Element {place + 1:,} of {progress.total:,} · {plain(done)}")
+        st.markdown(f"Element **{place + 1:,}** of {total:,}")
 
 
-def at_work(desk: Desk, state: PageState, opened, engine: Engine | None) -> PageState:
+def _move(element_id: str) -> None:
+    if element_id:
+        st.session_state["desk moved"] = st.session_state["desk at"] = element_id
+
+
+def at_work(desk: Desk, state: PageState, bench: Bench) -> PageState:
     """The element on the desk with everything about it."""
     state = on_desk(desk, state)
-    heading(desk, state)
-    if engine is not None:
-        list_run(desk, state, opened, engine)
+    way_through(desk, state)
     element = desk.element(state.worklist, state.element)
     evidence, decision = st.columns([7, 3], gap="medium")
-    with decision:
-        decision_box(desk, state, element)
+    with decision.container(key="decision"):
+        decision_box(desk, state.worklist, element, state.reviewer)
     with evidence:
-        element_screen(element, state, opened, engine)
-    with st.expander("The whole list", icon=":material/list:"):
-        table = desk.elements(state.worklist, state.reviewer)
-        picked = st.dataframe(
-            table.drop(columns=["element_id", "updated"]),
-            hide_index=True,
-            height=360,
-            on_select="rerun",
-            selection_mode="single-row",
-            key=f"list {state.worklist}",
-        )
-        rows = picked.selection.rows
-        if rows and st.session_state.get("list row") != (state.worklist, rows[0]):
-            st.session_state["list row"] = (state.worklist, rows[0])
-            st.session_state["desk moved"] = table["element_id"].iloc[rows[0]]
-            st.rerun()
+        element_screen(element, state, bench)
+    look_ahead(_coming(desk, state), state, bench)
+    whole_list(desk, state, _move)
     return state
+
+
+def _coming(desk: Desk, state: PageState) -> list[Element]:
+    """What is likely to be on the desk next."""
+    names = [desk.step(state.worklist, state.element, 1)]
+    if state.reviewer:
+        names.append(desk.next_undecided(state.worklist, state.reviewer, state.element) or "")
+    names = dict.fromkeys(name for name in names if name and name != state.element)
+    return [desk.element(state.worklist, name) for name in names]
 
 
 def page() -> None:
     """The whole page."""
     compact()
+    st.html(STYLE)
     try:
         sources = data.options().sources
         desk = data.desk()
@@ -166,7 +149,10 @@ def page() -> None:
     state, _ = enter(st.session_state, st.query_params, sources)
     top = st.container()
     state, opened, loading = source_box(state, sources)
-    state = pick_list(desk, state)
+    try:
+        state = pick_list(desk, state)
+    except (ValueError, OSError) as error:
+        stop_with(str(error))
     engine = None
     if loading is None:
         with st.sidebar:
@@ -179,28 +165,36 @@ def page() -> None:
         engine = await_engine(loading, model_name(state, opened), lambda: None)
         with line_place.container():
             state = replace(state, cell_line=cell_line_box(state.cell_line, engine))
+    bench = Bench(
+        opened,
+        engine,
+        data.background("desk"),
+        st.session_state["session"],
+        state.cell_line,
+        state.tile_size,
+        10 if isinstance(state.shuffles, str) else state.shuffles,
+        state.seed,
+    )
     with top:
         store_notes()
         link_warnings()
         for note in desk.notes:
             st.warning(plain(note), icon=":material/database_off:")
-        said = st.session_state.pop("desk said", "")
-        if said:
-            st.success(plain(said))
-    st.markdown("### Vetting desk")
+        last_step()
     try:
         if state.worklist:
-            state = at_work(desk, state, opened, engine)
+            if engine is not None:
+                with st.sidebar:
+                    list_run(desk, state.worklist, bench)
+            state = at_work(desk, state, bench)
         else:
+            st.markdown("### Vetting desk")
             st.markdown(
                 "A list of putative enhancers and silencers, one after another: what the model predicts for each, what "
                 "was measured there, your decision and your reason. Make a list below, or bring one."
             )
-        with st.expander(
-            "Lists: make, bring, take along, compare", expanded=not state.worklist, icon=":material/checklist:"
-        ):
-            lists_box(desk, state, opened, engine)
-    except OSError as error:
+        lists_box(desk, state, bench)
+    except (ValueError, OSError) as error:  # such as a list that was deleted in another tab
         st.error(plain(str(error)), icon=":material/error:")
     address = leave(st.session_state, state, VETTING_PAGE)
     if st.query_params.to_dict() != address:

@@ -1,247 +1,228 @@
-"""One element on the vetting desk: its decision, and the evidence on one screen."""
+"""One element on the vetting desk: the evidence on one screen."""
 
 import math
+from collections.abc import Sequence
 from functools import partial
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
-from creme_core.evidence import Statement, chromatin_of, summarise
-from creme_core.signals.bigwig import read_signal
-from creme_core.signals.characterise import tile_signals
-from creme_core.tiles import TileGrid
-from creme_core.vetting.decisions import Desk
+from creme_core.evidence import Statement, summarise
 from creme_core.vetting.element import Element
-from creme_core.vetting.versions import DECISIONS
 from dashboard import data
-from dashboard.catalogue import LOCUS_TESTS
-from dashboard.desk import DESK_TESTS, Case, gene_of, make_case
-from dashboard.engine import Engine, Request
+from dashboard.desk import Bench, Case
 from dashboard.figures.overlay import Strip, overlay
 from dashboard.figures.style import chart_config
 from dashboard.jobs import Snapshot
 from dashboard.state import PageState
-from dashboard.tracks import read_lanes
-from dashboard.views.live_text import live_text
+from dashboard.surroundings import Surroundings, surroundings, view_of
 from dashboard.views.run_panel import follow
 from dashboard.widgets import palette, plain, signed
 
-__all__ = ["decision_box", "element_screen", "prepare", "test_request"]
+__all__ = ["element_screen", "look_ahead"]
 
-KEYS = {"enhancer": "E", "silencer": "S", "neither": "N", "unsure": "U"}
 TONES = {
     "finding": ":material/check:",
     "uncertain": ":orange[:material/help:]",
     "missing": ":gray[:material/hourglass_empty:]",
     "contradiction": ":red[:material/warning:]",
 }
-AROUND = 30_000  # bp of the picture on either side of the element
 QUICK_SECONDS = 20  # tests that take no longer are run unasked
+# What is read within this is on the screen at once; the rest comes by itself. Most of a second feels like waiting.
+PATIENCE = 0.35
+AHEAD_SECONDS = 60.0
+MOST_TRACKS = 12
+MOST_LANES = 6
 
 
-def decision_box(desk: Desk, state: PageState, element: Element) -> None:
-    """Decision by button or key, the reason saved as it is typed."""
-    if not state.reviewer:
-        st.info("Write your name at the left; decisions are kept under it.", icon=":material/person:")
-        return
-
-    @st.fragment
-    def box() -> None:
-        now = desk.decision(state.worklist, element.element_id, state.reviewer)
-        st.markdown("**Your decision**" + (f": {now.decision}" if now.decision else ""))
-
-        def decide(decision: str) -> None:
-            desk.decide(state.worklist, element.element_id, state.reviewer, decision, now.reason)
-
-        for decision in DECISIONS:
-            st.button(
-                decision.capitalize(),
-                key=f"decide {decision}",
-                type="primary" if now.decision == decision else "secondary",
-                on_click=decide,
-                args=(decision,),
-                shortcut=KEYS[decision],
-                width="stretch",
-            )
-
-        def save(about: str, reason: str) -> None:
-            said = desk.decision(state.worklist, about, state.reviewer)
-            desk.decide(state.worklist, about, state.reviewer, said.decision, reason)
-
-        live_text("Reason", element.element_id, now.reason, save, placeholder="Why? Saved as you type.")
-        with st.container(horizontal=True, vertical_alignment="center"):
-            if st.button("Undo", icon=":material/undo:", key="undo decision", help="takes back your last step here"):
-                desk.undo(state.worklist, state.reviewer, element.element_id)
-                st.rerun()
-            if now.updated:
-                st.caption(f"Saved {now.updated[11:19]} UTC")
-        others = desk.history(state.worklist, element.element_id)
-        others = others[others["reviewer"] != state.reviewer].drop_duplicates("reviewer", keep="last")
-        for row in others.itertuples():
-            if row.decision:
-                st.caption(f"{plain(row.reviewer)}: {row.decision}. {plain(row.reason)}")
-
-    box()
-
-
-def prepare(element: Element, state: PageState, opened, engine: Engine | None) -> Case:
-    """What is known of an element, from runs that have ended.
-
-    Raises:
-        ValueError: a gene that the source does not have, or a window that is refused.
-    """
-    gene, guessed = gene_of(element, opened.genes)
-    if engine is None:
-        locus, line = opened.locus(gene), element.cell_line
-        line = line if line in opened.cell_lines else state.cell_line
-        available = opened.tests(locus.gene, line)
-
-        def find(test, place):
-            if available.get(test, "") is not None:
-                return None
-            if test != "distance":
-                return opened.result(test, locus.gene, line)
-            cre = (place.tile.start, place.tile.end)
-            known = cre in opened.elements(test, locus.gene, line)
-            return opened.result(test, locus.gene, line, cre=cre) if known else None
-
-        return make_case(element, gene, guessed, line, locus, 5000, find)
-    locus = data.locus(state.source, gene, engine.model.input_length)
-    line = element.cell_line if element.cell_line in engine.cell_lines else state.cell_line
-
-    def ended(test, place):
-        if test == "distance" and place.tile is None:
-            return None
-        run = engine.snapshot(_request(test, locus, place, state), st.session_state.get("session"))
-        return run.result if run is not None and run.state == "done" else None
-
-    return make_case(element, gene, guessed, line, locus, state.tile_size, ended)
-
-
-def test_request(test: str, case: Case, state: PageState) -> Request:
-    """A test of the element's window, or of its tile."""
-    return _request(test, case.locus, case.place, state)
-
-
-def _request(test: str, locus, place, state: PageState) -> Request:
-    entry = LOCUS_TESTS[test]
-    settings = {"tile_size": state.tile_size, "shuffles": _shuffles(state), "seed": state.seed}
-    if test == "distance":
-        settings["cre"] = (place.tile.start, place.tile.end)
-    return Request(entry, (locus,), entry.settings_type(**settings))
-
-
-def _shuffles(state: PageState) -> int:
-    return 10 if isinstance(state.shuffles, str) else state.shuffles
-
-
-def element_screen(element: Element, state: PageState, opened, engine: Engine | None) -> None:
+def element_screen(element: Element, state: PageState, bench: Bench) -> None:
     """Place, numbers, sentences and picture; runs what is missing where that is quick."""
-    st.markdown(f"#### {plain(element.label)}")
-    claim = f"listed as {element.kind}" if element.kind else "listed without a kind"
-    score = f", score {element.score:.3g}" if math.isfinite(element.score) else ""
-    st.caption(plain(f"{claim}{score} in {element.source or 'the list'}. {element.name}"))
+    _heading(element)
     try:
-        case = prepare(element, state, opened, engine)
+        case = bench.case(element, PATIENCE)
+        if case is not None:
+            _around(case, state, bench, PATIENCE)
     except (ValueError, OSError) as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
-    if case.guessed:
-        st.caption(f"The list names no gene; judged on the nearest TSS, {plain(case.locus.name)}.")
-    for note in case.place.notes:
-        st.caption(plain(note))
-    if engine is not None:
-        _run_missing(case, state, engine)
-
-    def runs() -> list[Snapshot]:
-        if engine is None:
-            return []
-        session = st.session_state["session"]
-        begun = [engine.snapshot(test_request(test, case, state), session) for test in _wanted(case)]
-        return [run for run in begun if run is not None]
+    if case is not None and not case.awaited and bench.engine is not None:
+        _run_missing(case, bench)
 
     def draw() -> None:
-        under_way = [run for run in runs() if run.unfinished]
-        if under_way:
-            done, total = sum(run.done for run in under_way), sum(run.total for run in under_way)
-            st.progress(done / total if total else 0.0, text=f"Testing: {done:,} of {total:,} sequences")
-        _evidence(prepare(element, state, opened, engine), state, opened, engine)
+        try:
+            case = bench.case(element, 0)
+            if case is None:
+                st.caption("Reading the sequence of its window.")
+                return
+            under_way = _under_way(case, bench)
+            if under_way:
+                done, total = sum(run.done for run in under_way), sum(run.total for run in under_way)
+                st.progress(done / total if total else 0.0, text=f"Testing: {done:,} of {total:,} sequences")
+            _evidence(case, _around(case, state, bench, 0), state, bench)
+        except (ValueError, OSError) as error:
+            st.error(plain(str(error)), icon=":material/error:")
 
-    def pending() -> bool:
-        return any(run is not None and run.unfinished for run in (*runs(), _motif_run(case, engine)))
-
-    follow(draw, pending)
+    follow(draw, partial(_pending, element, state, bench))
 
 
-def _wanted(case: Case) -> list[str]:
-    return [test for test in DESK_TESTS if test != "distance" or case.movable]
+def _heading(element: Element) -> None:
+    claim = f"listed as {element.kind}" if element.kind else "listed without a kind"
+    score = f", score {element.score:.3g}" if math.isfinite(element.score) else ""
+    line = f", {element.cell_line}" if element.cell_line else ""
+    name = f" · {element.name}" if element.name and element.name != element.label else ""
+    with st.container(gap="xxsmall"):
+        st.markdown(f"#### {plain(element.label)}")
+        st.caption(plain(f"{claim}{line}{score} in {element.source or 'the list'}{name}"))
 
 
-def _run_missing(case: Case, state: PageState, engine: Engine) -> None:
+def _around(case: Case, state: PageState, bench: Bench, patience: float) -> Surroundings:
+    tracks = data.offered_tracks(state.source, case.cell_line)[:MOST_TRACKS]
+    known = case.locus.n_fraction < 1
+    return surroundings(case, bench.opened, tracks, bench.background, patience, known)
+
+
+def _under_way(case: Case, bench: Bench) -> list[Snapshot]:
+    """Tests of this element that are running."""
+    if bench.engine is None:
+        return []
+    runs = [bench.engine.snapshot(bench.request(test, case), bench.session) for test in case.tests]
+    return [run for run in runs if run is not None and run.unfinished]
+
+
+def _pending(element: Element, state: PageState, bench: Bench) -> bool:
+    """Whether there is more to come by itself."""
+    try:
+        case = bench.case(element, 0)
+        if case is None:
+            return True
+        return bool(case.awaited or _under_way(case, bench) or _around(case, state, bench, 0).awaited)
+    except (ValueError, OSError):
+        return False
+
+
+def look_ahead(elements: Sequence[Element], state: PageState, bench: Bench) -> None:
+    """Read what is known of the elements that are likely to come next, while this one is looked at."""
+
+    ahead = data.background("ahead")
+
+    def read(element: Element, key: tuple) -> None:
+        try:
+            case = bench.case(element, AHEAD_SECONDS)
+            if case is not None:
+                _around(case, state, bench, 0)
+        finally:
+            ahead.forget(key)  # its answers are kept where they are looked for
+
+    keys = [("ahead", bench.opened, bench.settings, bench.cell_line, element.element_id) for element in elements]
+    ahead.ask({key: partial(read, element, key) for key, element in zip(keys, elements, strict=True)})
+
+
+def _run_missing(case: Case, bench: Bench) -> None:
     """Start the tests that have not been run: unasked where they are quick, else by a button."""
-    session = st.session_state["session"]
-    missing = [test for test in _wanted(case) if test not in case.results]
-    requests = [test_request(test, case, state) for test in missing]
+    requests = [bench.request(test, case) for test in case.missing]
+    runs = [bench.engine.snapshot(request, bench.session) for request in requests]
+    failed = [run.error for run in runs if run is not None and run.state == "failed"]
+    requests = [request for request, run in zip(requests, runs, strict=True) if run is None or not run.unfinished]
+    for error in dict.fromkeys(failed):
+        st.error(plain(error or "A test failed."), icon=":material/error:")
     if not requests:
         return
-    under_way = [run for run in (engine.snapshot(r, session) for r in requests) if run is not None]
-    failed = [run.error for run in under_way if run.state == "failed"]
-    for error in failed:
-        st.error(plain(error or "A test failed."), icon=":material/error:")
-    if any(run.unfinished for run in under_way):
-        return
-    rate = engine.jobs.last_rate
+    rate = bench.engine.jobs.last_rate
     sequences = sum(request.sequences for request in requests)
-    quick = engine.model.name.startswith("Demo") if rate is None else sequences / rate < QUICK_SECONDS
+    quick = bench.engine.model.name.startswith("Demo") if rate is None else sequences / rate < QUICK_SECONDS
 
     def start() -> None:
         for request in requests:
-            engine.start(request, session)
+            bench.engine.start(request, bench.session)
 
-    if failed or not quick:
-        told = f", {sequences:,} sequences" if rate is None else f", {sequences:,} sequences at {rate:.1f}/s"
-        if st.button(f"Run its {len(requests)} missing tests{told}", key="run element", on_click=start):
-            st.rerun()
+    if not failed and quick:
+        start()
         return
-    start()
-    st.rerun()
+    pace = "" if rate is None else f" at {rate:.1f}/s"
+    tests = "1 missing test" if len(requests) == 1 else f"{len(requests)} missing tests"
+    st.button(f"Run its {tests}, {sequences:,} sequences{pace}", key="run element", on_click=start)
 
 
-def _evidence(case: Case, state: PageState, opened, engine: Engine | None) -> None:
-    columns = st.columns(4)
-    for column, test in zip(columns, ("necessity", "sufficiency"), strict=False):
-        row = case.row(test)
-        value = "not run" if row is None else signed(row["effect"], 2) if math.isfinite(row["effect"]) else "unknown"
-        told = "" if row is None else f"{row['call']}{' (uncertain)' if row['uncertain'] else ''}"
-        column.metric(test.capitalize(), value, delta=told or None, delta_color="off", delta_arrow="off", border=True)
-    away = (case.element.start + case.element.end) / 2 - case.locus.tss
-    away = away if case.locus.strand == "+" else -away
-    side = "upstream" if away < 0 else "downstream"
-    columns[2].metric(
-        "Distance to TSS", f"{abs(away) / 1000:.1f} kb", delta=side, delta_color="off", delta_arrow="off", border=True
-    )
-    context = case.context
-    columns[3].metric("Context", "not run" if context is None else str(context["call"] or "no class"), border=True)
-    view = _view(case, opened)
-    tracks = data.offered_tracks(state.source, case.cell_line)
-    lanes, problems = read_lanes(tracks, case.locus.chrom, *view, bins=800)
-    chromatin = _chromatin(case, [track for track in tracks if track.name in {lane.name for lane in lanes}])
-    hits = _motif_run(case, engine)
+def _evidence(case: Case, around: Surroundings, state: PageState, bench: Bench) -> None:
+    for note in _notes(case):
+        st.caption(plain(note))
+    with st.container(key="numbers"):
+        _numbers(case)
+    awaited = [*case.awaited, *around.awaited]
+    cutoffs = [found.cutoffs for found in case.findings.values()]
     sentences = summarise(
         case.element,
+        gene=case.locus.gene,
         readout=f"{case.cell_line} CAGE",
         place=case.place,
         necessity=case.row("necessity"),
         sufficiency=case.row("sufficiency"),
         distance=case.effects("distance"),
-        context=context,
-        chromatin=chromatin,
-        motifs=None if hits is None or hits.state != "done" else hits.result,
-        **({} if not case.results else {"cutoffs": next(iter(case.results.values())).cutoffs}),
+        context=case.context,
+        chromatin=None if around.signals is None else around.signals.chromatin,
+        motifs=around.motifs,
+        overlaps=around.overlaps,
+        annotated=around.kinds,
+        awaited=[*awaited, *(["context"] if "sufficiency" in awaited else [])],
+        **({"cutoffs": cutoffs[0]} if cutoffs else {}),
     )
-    for sentence in sentences:
-        _say(sentence)
+    with st.container(key="sentences", gap="xsmall"):
+        for sentence in sentences:
+            _say(sentence)
+        if awaited:
+            st.caption(f"Still being read: {', '.join(awaited)}.")
+    _picture(case, around, state, bench)
+    for problem in dict.fromkeys(around.problems):
+        st.caption(f":material/signal_disconnected: {plain(problem)}")
+
+
+def _notes(case: Case) -> list[str]:
+    notes = []
+    if case.guessed:
+        notes.append(f"The list names no gene; judged on the nearest TSS, {case.locus.gene} at {case.gene} (1-based).")
+    if case.element.cell_line and case.element.cell_line != case.cell_line:
+        notes.append(f"{case.element.cell_line} is not known here; judged in {case.cell_line}.")
+    return notes
+
+
+def _numbers(case: Case) -> None:
+    columns = st.columns(4)
+    for column, test in zip(columns, ("necessity", "sufficiency"), strict=False):
+        row = case.row(test)
+        if row is not None:
+            value = signed(row["effect"], 2) if math.isfinite(row["effect"]) else "unknown"
+            told = f"{row['call']}{' (uncertain)' if row['uncertain'] else ''}"
+        elif not case.movable:
+            value, told = "–", "the TSS tile" if case.place.is_tss else "in no tile"
+        else:
+            value, told = "–", "being read" if test in case.awaited else "not known"
+        _number(column, test.capitalize(), value, told)
+    if case.element.chrom == case.locus.chrom:
+        away = (case.element.start + case.element.end) / 2 - case.locus.tss
+        away = away if case.locus.strand == "+" else -away
+        value, told = f"{abs(away) / 1000:,.1f} kb", "upstream" if away < 0 else "downstream"
+    else:
+        value, told = "–", "another chromosome"
+    _number(columns[2], "From the TSS", value, told)
+    context = case.context
+    value = "–" if context is None else str(context["call"] or "no class")
+    _number(columns[3], "Context", value, f"in {case.cell_line}")
+
+
+def _number(column, label: str, value: str, told: str) -> None:
+    column.metric(label, value, delta=told or None, delta_color="off", delta_arrow="off")
+
+
+def _say(sentence: Statement) -> None:
+    numbers = ", ".join(f"{name} = {value:.6g}" for name, value in sentence.numbers.items())
+    told = f"from: {sentence.source}" + (f" ({numbers})" if numbers else "")
+    st.markdown(f"{TONES[sentence.tone]} {plain(sentence.text)}", help=plain(told))
+
+
+def _picture(case: Case, around: Surroundings, state: PageState, bench: Bench) -> None:
+    view = view_of(case, bench.opened.chrom_sizes)
+    if view is None:
+        return  # a sentence says where the element is
     genes, exons = data.genes_around(state.source, case.locus.chrom, *view)
     listed = pd.DataFrame(
         [(case.element.start, case.element.end, case.element.name or case.element.label, palette().accent)],
@@ -256,54 +237,13 @@ def _evidence(case: Case, state: PageState, opened, engine: Engine | None) -> No
         genes=genes,
         exons=exons,
         strips=[Strip("The element", listed)],
-        lanes=lanes,
+        lanes=[] if around.signals is None else around.signals.lanes[:MOST_LANES],
         selected=case.place.number,
     )
-    st.plotly_chart(figure, theme=None, key="element picture", config=chart_config(f"{case.element.element_id}"))
-    for problem in problems[:3]:
-        st.caption(plain(problem))
-
-
-def _say(sentence: Statement) -> None:
-    numbers = ", ".join(f"{name} = {value:.6g}" for name, value in sentence.numbers.items())
-    told = f"from: {sentence.source}" + (f" ({numbers})" if numbers else "")
-    st.markdown(f"{TONES[sentence.tone]} {plain(sentence.text)}", help=plain(told))
-
-
-def _view(case: Case, opened) -> tuple[int, int]:
-    """The element with its surroundings, and the TSS where that is near."""
-    size = opened.chrom_sizes.get(case.element.chrom, case.element.end + AROUND)
-    start, end = case.element.start - AROUND, case.element.end + AROUND
-    if case.element.chrom == case.locus.chrom and abs(case.locus.tss - case.element.start) < case.locus.length:
-        start, end = min(start, case.locus.tss - 5000), max(end, case.locus.tss + 5000)
-    return max(start, 0), min(end, size)
-
-
-def _chromatin(case: Case, tracks) -> pd.DataFrame | None:
-    """Signal of the element's tile beside that of the window's other tiles."""
-    if case.place.tile is None or not tracks:
-        return None
-    grid: TileGrid = case.grid
-    tiles = pd.DataFrame(
-        [(case.locus.chrom, *case.locus.to_genome(tile.start, tile.end)) for tile in grid.tiles],
-        columns=["chrom", "genome_start", "genome_end"],
+    st.plotly_chart(
+        figure,
+        theme=None,
+        key="element picture",
+        config=chart_config(case.element.element_id),
+        alt=f"Tiles, genes and signals around {case.element.label}",
     )
-    try:
-        signals = tile_signals(tiles, {track.name: partial(read_signal, track.path) for track in tracks})
-    except (ValueError, OSError):
-        return None  # its sentence stands below the picture
-    return chromatin_of(signals, case.place.number)
-
-
-def _motif_run(case: Case, engine: Engine | None) -> Snapshot | None:
-    """The search for motif hits in the element, where its sequence is known."""
-    codes = _codes(case)
-    return None if codes is None or engine is None else engine.motif_hits(codes, st.session_state["session"])
-
-
-def _codes(case: Case) -> np.ndarray | None:
-    start, end = case.locus.from_genome(case.element.start, case.element.end)
-    start, end = max(start, 0), min(end, case.locus.length)
-    if case.element.chrom != case.locus.chrom or end <= start or case.locus.n_fraction == 1:
-        return None
-    return case.locus.codes[start:end]

@@ -232,6 +232,14 @@ def test_elements_find_their_tile_on_the_minus_strand(start, end, number, tile, 
     assert sum(part for _, part in place.tiles) + place.outside == pytest.approx(1)
 
 
+def test_a_base_over_the_edge_is_not_worth_a_word():
+    locus = Locus("G", "G", "chr1", 17_500, "+", 0, 35_000, np.zeros(35_000, np.uint8))
+    place = tile_of(Element("chr1", 4_999, 9_999), locus, TileGrid(35_000, 5_000))
+    assert (place.tile, place.notes) == (Tile(5_000, 10_000), ())
+    assert summary(place=place, awaited=("context", "chromatin", "motifs", "overlaps"))[0].source != "tile"
+    assert tile_of(Element("chr1", 4_900, 9_900), locus, TileGrid(35_000, 5_000)).notes
+
+
 @pytest.mark.parametrize(
     ("chrom", "start", "end", "words"),
     [("chr2", 100, 110, "is on chr2"), ("chr1", 10, 20, "beyond the window"), ("chr1", 130, 140, "beyond the window")],

@@ -1,12 +1,16 @@
 """Small loci, results and a toy model for the dashboard's tests."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import streamlit as st
 
 import creme_core as creme
+from creme_core.effects import ENFORMER_CUTOFFS
 from creme_core.experiments import context, necessity
 from creme_core.locus import Locus
+from dashboard import data
 from tests.dashboard.pages import finish
 from tests.dashboard.toy import TRACKS, ToyModel
 
@@ -63,3 +67,11 @@ def model(monkeypatch, tmp_path):
     finish()
     st.cache_resource.clear()
     st.cache_data.clear()
+
+
+@pytest.fixture
+def desk(model):
+    """An empty vetting desk; the toy's small effects are called, and its tests are quick enough to run unasked."""
+    model.cutoffs = replace(ENFORMER_CUTOFFS, enhancer=0.001, silencer=-0.001)
+    data.engines().begin("demo").result().jobs._last_rate = 1000.0
+    return data.desk()

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from dashboard.figures.gene_row import gene_row
-from dashboard.figures.overlay import MOST_REGIONS, Lane, Profile, Strip, overlay
+from dashboard.figures.overlay import Lane, Profile, Strip, overlay
+from dashboard.figures.rows import MOST_REGIONS
 from dashboard.figures.style import DARK, LIGHT
 
 ACTIVITY = np.array([[2.0, 3.0], [9.0, 10.0], [15.0, 14.0]])
@@ -13,6 +14,10 @@ ACTIVITY = np.array([[2.0, 3.0], [9.0, 10.0], [15.0, 14.0]])
 
 def lane(name="DNase", values=(1.0, np.nan, 3.0), **more):
     return Lane(name, 100, 160, np.array(values), **more)
+
+
+def places(trace):
+    return [trace.x0 + trace.dx * number for number in range(len(trace.y))]
 
 
 def axis_of(figure, trace):
@@ -37,7 +42,7 @@ def test_tiles_stand_where_they_are_on_the_chromosome(effects, make_locus):
 def test_a_lane_shows_its_bins_at_their_middles_and_gaps_as_gaps(make_locus):
     figure = overlay(make_locus(), LIGHT, lanes=[lane()])
     (area,) = figure.data
-    assert list(area.x) == [110.5, 130.5, 150.5]
+    assert places(area) == [110.5, 130.5, 150.5]
     assert area.y[0] == 1
     assert np.isnan(area.y[1])
     assert not area.connectgaps
@@ -88,10 +93,10 @@ def test_a_strip_of_too_many_regions_says_what_is_left_out(make_locus):
 
 
 def test_the_perturbed_profile_lies_over_the_wild_type(make_locus):
-    profile = Profile(100, 140, np.array([1.0, 5.0]), np.array([1.0, 2.0]), "tile 1 shuffled")
+    profile = Profile(1000, 1040, np.array([1.0, 5.0]), np.array([1.0, 2.0]), "tile 1 shuffled")
     figure = overlay(make_locus(), DARK, profile=profile)
     assert [trace.name for trace in figure.data] == ["wild type", "perturbed"]
-    assert list(figure.data[1].x) == [110.5, 130.5]
+    assert places(figure.data[1]) == [1010.5, 1030.5]
     assert "tile 1 shuffled" in figure.layout.annotations[0].text
 
 
@@ -108,8 +113,8 @@ def test_genes_whose_names_collide_go_to_different_levels():
     row = gene_row(genes, exons, (0, 1000), LIGHT)
     assert row.depth == 2
     levels = {note["text"]: note["y"] for note in row.labels}
-    assert levels["A ▸"] != levels["◂ B"]
-    assert levels["A ▸"] == levels["C ▸"]
+    assert levels["<i>A</i> ▸"] != levels["◂ <i>B</i>"]
+    assert levels["<i>A</i> ▸"] == levels["<i>C</i> ▸"]
     (bars,) = [trace for trace in row.traces if trace.name == "exons"]
     assert list(bars.base) == [20.5]
     assert list(bars.y) == [-1]
