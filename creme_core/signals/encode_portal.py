@@ -62,7 +62,7 @@ def download_url(accession: str) -> str:
 
 
 def answer(
-    url: str, check: Callable[[Any], dict], refresh: bool, *, timeout: float = TIMEOUT_SECONDS, attempts: int = 4
+    url: str, check: Callable[[Any], dict], refresh: bool, *, timeout: float | None = None, attempts: int = 4
 ) -> tuple[dict, str]:
     """The JSON answer to a URL of the portal, and a sentence on where it is from when that is not the portal now ("").
 
@@ -70,7 +70,7 @@ def answer(
         url: under PORTAL.
         check: takes the parsed answer, gives what is to be kept of it or raises ValueError.
         refresh: ask even where a fresh answer is kept.
-        timeout, attempts: seconds for one attempt, and how many there are.
+        timeout, attempts: seconds for one attempt (None: TIMEOUT_SECONDS), and how many there are.
 
     Raises:
         ValueError: no such file (HTTPStatus 404), and what `check` raises, when nothing is kept.
@@ -81,7 +81,7 @@ def answer(
     if kept is not None and not refresh and 0 <= time.time() - kept["asked"] < FRESH_SECONDS:
         return kept["answer"], ""
     try:
-        found = check(_ask(url, timeout, attempts))
+        found = check(_ask(url, TIMEOUT_SECONDS if timeout is None else timeout, attempts))
     except (OSError, ValueError) as error:
         if kept is None or getattr(error, "status", None) == 404:
             raise

@@ -50,6 +50,7 @@ def overlay(
     genes: pd.DataFrame | None = None,
     exons: pd.DataFrame | None = None,
     selected: int | None = None,
+    shaded: tuple[int, int] | None = None,
     shared_scale: bool = False,
     log: bool = False,
 ) -> go.Figure:
@@ -66,7 +67,8 @@ def overlay(
         lanes, strips: in the order they are drawn, from the top.
         genes: gene, start, end, strand on the chromosome, 0-based half-open.
         exons: gene, start, end likewise.
-        selected: number of a tile to shade through all rows.
+        selected: number of a tile to outline, and to shade through all rows.
+        shaded: interval [start, end) of the chromosome to shade, where no effects tell where the tile is.
         shared_scale: lanes of one group get one scale.
         log: lanes show log(1 + x).
     """
@@ -89,8 +91,9 @@ def overlay(
     if effects is not None and selected is not None:
         chosen = effects[effects["tile"] == selected]
         if len(chosen):
-            tile = chosen.iloc[0]
-            shapes.append(_shade(tile["genome_start"], tile["genome_end"], palette))
+            shaded = tuple(chosen.iloc[0][["genome_start", "genome_end"]])
+    if shaded is not None:
+        shapes.append(_shade(*shaded, palette))
     figure.update_layout(
         shapes=[*(figure.layout.shapes or ()), *shapes], barmode="overlay", bargap=0, hovermode="closest"
     )

@@ -165,6 +165,7 @@ def _draw(now: _View) -> None:
         genes=genes,
         exons=exons,
         selected=state.tile,
+        shaded=None if state.tile is None else locus.to_genome(*_tile(state, locus)),
         shared_scale=state.shared,
         log=state.log,
     )

@@ -103,6 +103,7 @@ def pick_tracks(state: PageState, opened, uploads: Uploads) -> Tracks:
             {label: track.name for label, track in options.items()},
             first,
             placeholder="Choose tracks",
+            wrap=True,
         )
         if len(labels) > 1:
             _order(name, labels, options)

@@ -11,7 +11,8 @@ SECONDS = 30
 def a_list(name):
     """A worklist of two elements beyond the window of their gene, which no test has to run for."""
     row = creme.open_source("demo").genes.iloc[0]
-    elements = [Element(row["chrom"], row["tss"] + far, row["tss"] + far + 500, row["gene"]) for far in (200_000, 300_000)]
+    starts = [row["tss"] + far for far in (200_000, 300_000)]
+    elements = [Element(row["chrom"], start, start + 500, row["gene"]) for start in starts]
     with Desk(vetting_path()) as desk:
         return desk.add_worklist(name, elements), [element.element_id for element in elements]
 

@@ -1,5 +1,6 @@
 """bigWigs of a server: only the parts needed are asked for, and what the server does wrong is told."""
 
+import threading
 import time
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from creme_core import web
 from creme_core.signals import bigwig, isolated
-from tests.faulty_server import Cut, Drip, NoLength, NoRange, Status, Truncate, WrongType
+from tests.faulty_server import Cut, Drip, NoLength, NoRange, Stall, Status, Truncate, WrongType
 
 SIZE = 4_000_000
 
@@ -214,3 +215,28 @@ def test_a_child_that_crashed_over_a_remote_file_is_told(served, monkeypatch):
     monkeypatch.setattr(isolated, "ask", ask)
     with pytest.raises(ValueError, match=r"it is damaged \(reading it fails\)"):
         bigwig.read_signal(address(served), "chr1", 0, 10)
+
+
+def test_silent_servers_do_not_hold_up_files_of_this_machine(served, dense, monkeypatch):
+    monkeypatch.setattr(bigwig, "REMOTE_SECONDS", 4.0)
+    served.fault("/files/dense.bigWig", Stall(10), always=True)
+    urls = [address(served) + f"?copy={number}" for number in range(isolated.CHILDREN)]
+    threads = [
+        threading.Thread(target=lambda url=url: bigwig.read_signals([url], "chr1", 0, 10, bins=1)) for url in urls
+    ]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    start = time.perf_counter()
+    bigwig.read_signal(dense, "chr1", 1_300_003, 1_300_500, bins=7)
+    assert time.perf_counter() - start < 2
+    assert any(thread.is_alive() for thread in threads)
+    for thread in threads:
+        thread.join()
+
+
+def test_mean_and_maximum_come_from_one_reading(served, dense):
+    mean, highest = bigwig.read_mean_and_max(address(served), "chr1", 1_400_000, 1_500_000, bins=50)
+    for values, statistic in ((mean, "mean"), (highest, "max")):
+        want = bigwig.read_signal(dense, "chr1", 1_400_000, 1_500_000, 50, statistic)
+        np.testing.assert_allclose(values, want, rtol=1e-6)

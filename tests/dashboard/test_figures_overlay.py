@@ -124,3 +124,58 @@ def test_the_chosen_tile_is_shaded_through_all_rows(effects, make_locus):
     plain = overlay(make_locus(), LIGHT, effects=effects, lanes=[lane()])
     chosen = overlay(make_locus(), LIGHT, effects=effects, lanes=[lane()], selected=int(effects["tile"].iloc[0]))
     assert len(chosen.layout.shapes) == len(plain.layout.shapes) + 1
+
+
+def test_a_chosen_tile_is_shaded_before_anything_is_known_of_it(make_locus):
+    figure = overlay(make_locus(), LIGHT, lanes=[lane()], shaded=(1000, 1010))
+    shade = [shape for shape in figure.layout.shapes if shape.type == "rect"]
+    assert [(shape.x0, shape.x1) for shape in shade] == [(1000.5, 1010.5)]
+
+
+def test_the_whole_column_of_a_tile_takes_a_click(effects, make_locus):
+    bars, columns = overlay(make_locus(), LIGHT, effects=effects).data
+    assert list(columns.customdata) == list(bars.customdata) == list(effects["tile"])
+    assert set(columns.width) == {10}
+    assert columns.base == -columns.y[0] / 2
+
+
+def test_a_negative_signal_is_within_its_scale_and_mirrored_by_log(make_locus):
+    down = lane(values=(-3.0, np.nan, 1.0))
+    assert (
+        axis_of(overlay(make_locus(), LIGHT, lanes=[down]), overlay(make_locus(), LIGHT, lanes=[down]).data[0]).range[0]
+        < -3
+    )
+    figure = overlay(make_locus(), LIGHT, lanes=[down], log=True)
+    assert figure.data[0].y[0] == pytest.approx(-np.log1p(3))
+
+
+def test_what_is_still_to_come_or_failed_is_said_in_its_place(make_locus):
+    regions = pd.DataFrame({"start": [], "end": [], "name": []})
+    strips = [Strip("cCREs", regions, note="being read"), Strip("mine", regions)]
+    figure = overlay(make_locus(), LIGHT, lanes=[lane(values=(np.nan,), note="could not be read")], strips=strips)
+    said = [note.text for note in figure.layout.annotations]
+    assert said == ["DNase: could not be read", "cCREs: being read", "mine: none here"]
+
+
+def test_each_kind_of_repeat_has_a_line_and_classes_a_legend(make_locus):
+    regions = pd.DataFrame(
+        {"start": [1000, 1010, 1020], "end": [1005, 1015, 1025], "name": "x", "kind": ["SINE", "LINE", "SINE"]}
+    )
+    colours = {"LINE": "#0072B2", "SINE": "#56B4E9", "LTR": "#009E73"}
+    figure = overlay(make_locus(), LIGHT, strips=[Strip("Repeats", regions, by_kind=True, colours=colours)])
+    (bars,) = figure.data
+    assert list(bars.y) == [-1, 0, -1]
+    assert ["LINE" in text for text in figure.layout.yaxis.ticktext] == [True, False]
+    figure = overlay(make_locus(), LIGHT, strips=[Strip("cCREs", regions, colours=colours)])
+    assert set(figure.data[0].y) == {0}
+    heading = figure.layout.annotations[0].text
+    assert "#0072B2" in heading
+    assert "LTR" not in heading
+
+
+def test_the_scale_of_the_profile_is_that_of_the_view(make_locus):
+    profile = Profile(1000, 1040, np.array([100.0, 1, 2, 1]))
+    figure = overlay(make_locus(), LIGHT, profile=profile, view=(1012, 1040))
+    assert figure.layout.yaxis.range[1] == pytest.approx(1.15 * 2)
+    figure = overlay(make_locus(), LIGHT, profile=profile, view=(900, 990))
+    assert "does not reach here" in figure.layout.annotations[0].text

@@ -20,16 +20,26 @@ def element(offset=6000, size=600, gene="SOLO1", **more):
 
 def rest(page):
     """Run the page until nothing comes by itself any more, as its own polling does."""
-    for _ in range(4):
+    for _ in range(6):
+        before = known()
         page.run()
         assert not page.exception
         finish()
-        for kind in ("ahead", "desk"):
-            for future in list(data.background(kind)._kept.values()):
-                future.exception(PATIENCE)
-    page.run()
-    assert not page.exception
+        for future in readings():
+            future.exception(PATIENCE)
+        if known() == before:
+            return page
     return page
+
+
+def readings():
+    """What was asked of the threads that read for the desk."""
+    return [future for kind in ("ahead", "desk") for future in list(data.background(kind)._kept.values())]
+
+
+def known():
+    """What the page could show: runs that ended and answers."""
+    return set(remembered()._finished), readings()
 
 
 def sit_down(listed, reviewer="Ada", **params):
