@@ -185,7 +185,7 @@ def test_a_silent_portal_is_waited_for_once(monkeypatch):
     monkeypatch.setattr(web, "BACKOFF_SECONDS", 0.0)
     asked = []
     ask = encode_portal._ask
-    monkeypatch.setattr(encode_portal, "_ask", lambda url, *_: asked.append(url) or ask(url))
+    monkeypatch.setattr(encode_portal, "_ask", lambda url, *patience: asked.append(url) or ask(url, *patience))
     table = encode.confirm_defaults("K562")
     assert len(asked) == 1
     assert table["problem"].str.contains("can't be read").all()
