@@ -82,7 +82,7 @@ def test_tracks_are_chosen_ordered_and_kept_in_the_address(model):
 def test_scales_are_shared_and_logarithmic_on_demand_and_in_the_address(model):
     page = open_overlay(tracks="H3K27ac,H3K9me3")
 
-    def tops():
+    def tops(page=page):
         figure = overlay_of(page)
         return [figure["layout"][f"yaxis{number}"]["range"][1] for number in (2, 3)]
 
@@ -95,6 +95,7 @@ def test_scales_are_shared_and_logarithmic_on_demand_and_in_the_address(model):
     settled_reads(page)
     assert tops()[0] == pytest.approx(1.05 * np.log1p(own[0] / 1.05), rel=1e-5)
     assert {"shared": "1", "log": "1"}.items() <= address_of(page).items()
+    assert tops(open_overlay(**address_of(page))) == tops()
 
 
 def test_zooming_reads_again_at_the_finer_scale_and_stands_in_the_address(model):
