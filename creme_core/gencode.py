@@ -7,9 +7,7 @@ import contextlib
 import gzip
 import hashlib
 import json
-import os
 import re
-import threading
 import zlib
 from array import array
 from pathlib import Path
@@ -21,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from creme_core.annotation import GENE_COLUMNS, interval_tss
+from creme_core.home import write_whole
 
 __all__ = [
     "EXON_COLUMNS",
@@ -323,12 +322,6 @@ def _keep(path: Path, key: dict, tables: dict[str, pd.DataFrame]) -> None:
         contents[f"{which}.parquet"] = sink.getvalue().to_pybytes()
     digests = {which: hashlib.sha256(contents[f"{which}.parquet"]).hexdigest() for which in tables}
     contents["tables.json"] = json.dumps(key | {"sha256": digests}).encode()
-    for ending, content in contents.items():
-        part = _beside(path, f"{ending}.{os.getpid()}.{threading.get_ident()}.part")
-        try:
-            part.write_bytes(content)
-            os.replace(part, _beside(path, ending))
-        except OSError:  # a folder that can't be written: the file is read anew next time
-            with contextlib.suppress(OSError):
-                part.unlink()
-            return
+    with contextlib.suppress(OSError):  # a folder that can't be written: the file is read anew next time
+        for ending, content in contents.items():
+            write_whole(_beside(path, ending), content)

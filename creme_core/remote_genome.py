@@ -1,8 +1,6 @@
 """GRCh38 without a download: the window of a gene from the UCSC or the Ensembl REST service, kept on disk."""
 
-import contextlib
 import gzip
-import os
 import re
 import threading
 import zlib
@@ -11,7 +9,7 @@ from urllib.parse import quote
 
 from creme_core import web
 from creme_core.genome import ASSEMBLIES, check_chrom, check_interval
-from creme_core.home import home
+from creme_core.home import home, write_whole
 from creme_core.sequence import ALPHABET, AMBIGUITY_LETTERS
 
 __all__ = ["RemoteGenome", "SequenceUnavailable"]
@@ -140,14 +138,9 @@ class RemoteGenome:
         return None
 
     def _keep(self, path: Path, head: str, text: str) -> None:
-        part = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(gzip.compress(f"{head}\n{text}".encode("ascii"), compresslevel=6, mtime=0))
-            os.replace(part, path)
+            write_whole(path, gzip.compress(f"{head}\n{text}".encode("ascii"), compresslevel=6, mtime=0))
         except OSError as error:
-            with contextlib.suppress(OSError):
-                part.unlink()
             self._unwritten[path] = text
             if len(self._unwritten) > 64:
                 self._unwritten.pop(next(iter(self._unwritten)))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
-from creme_core.home import home
+from creme_core.home import home, write_whole
 
 if TYPE_CHECKING:
     import requests
@@ -303,14 +303,8 @@ def _kept_path(url: str, accept: str | None) -> Path:
 
 
 def _keep(path: Path, body: bytes) -> None:
-    part = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
-        os.replace(part, path)
-    except OSError:  # not kept, only slower next time
-        with contextlib.suppress(OSError):
-            part.unlink()
+    with contextlib.suppress(OSError):  # not kept, only slower next time
+        write_whole(path, hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
 
 
 def _place(url: str) -> str:

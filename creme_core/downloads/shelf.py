@@ -22,7 +22,7 @@ from creme_core.downloads.disk import check_disk, in_words, writing
 from creme_core.downloads.origin import resolve
 from creme_core.downloads.transfer import Cancel, Facts, part_of, stop_if, transfer
 from creme_core.downloads.verify import checksum_of, form_problem
-from creme_core.home import home
+from creme_core.home import home, write_whole
 
 __all__ = ["OnProgress", "State", "check", "find", "folder", "get", "remove", "require", "state"]
 
@@ -333,9 +333,7 @@ def _note(name: str, file: RemoteFile, facts: Facts, revision: str | None) -> No
     path = folder(name) / MANIFEST
     entry = asdict(facts) | ({"revision": revision} if revision else {})
     with writing(path):
-        part = path.with_name(f"{path.name}.part")
-        part.write_text(json.dumps(_manifest(name) | {file.name: entry}, indent=1) + "\n", encoding="utf-8")
-        os.replace(part, path)
+        write_whole(path, (json.dumps(_manifest(name) | {file.name: entry}, indent=1) + "\n").encode())
 
 
 @contextmanager

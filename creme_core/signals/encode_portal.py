@@ -7,8 +7,6 @@ be asked. Not tried on the real portal: the very combination of search parameter
 import contextlib
 import hashlib
 import json
-import os
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from creme_core import web
-from creme_core.home import home
+from creme_core.home import home, write_whole
 
 __all__ = [
     "COLUMNS",
@@ -147,14 +145,8 @@ def _kept(path: Path, url: str, check: Callable[[Any], dict]) -> dict | None:
 
 
 def _keep(path: Path, kept: dict) -> None:
-    part = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(kept), encoding="utf-8")
-        os.replace(part, path)
-    except OSError:  # not kept, only slower next time
-        with contextlib.suppress(OSError):
-            part.unlink()
+    with contextlib.suppress(OSError):  # not kept, only slower next time
+        write_whole(path, json.dumps(kept).encode())
 
 
 def superseded(record: dict) -> bool:
