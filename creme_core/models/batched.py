@@ -46,7 +46,7 @@ class BatchedModel:
         device, precision: as `device.choose_device` and `device.choose_precision` take them.
         input_length: bases of an input sequence.
 
-    A subclass sets `tracks`, calls `_plan_batches`, and defines `_forget`.
+    A subclass sets `tracks` and `tss_bins`, calls `_plan_batches`, and defines `forward_full`, `_activity`, `_forget`.
 
     Attributes:
         name, input_length, device: as above.
@@ -55,6 +55,7 @@ class BatchedModel:
     """
 
     tracks: pd.DataFrame
+    tss_bins: tuple[int, ...]
 
     def __init__(self, name: str, device: str | torch.device, precision: str, input_length: int):
         self.name = name
@@ -83,9 +84,34 @@ class BatchedModel:
         """Of the network's weights, and of what is predicted: float64 with precision="float64", else float32."""
         return torch.float64 if self.precision == "float64" else torch.float32
 
-    def _no_activity(self) -> np.ndarray:
-        """TSS activity of no mutants: (0, tracks)."""
-        return np.empty((0, len(self.tracks)), np.float64 if self.precision == "float64" else np.float32)
+    def tss_activity(self, mutants: Sequence[Mutant]) -> np.ndarray:
+        """Mean prediction over `tss_bins` (and replicates, where there are several), for every mutant and track.
+
+        Args:
+            mutants: any number; more than `batch_size` are computed in several batches.
+
+        Returns:
+            float32 (n, tracks) in the order given; float64 with precision="float64".
+
+        Raises:
+            ValueError: a mutant whose length is not `input_length`.
+            MemoryError: not even one mutant fits into memory.
+        """
+        for mutant in mutants:
+            self._check_length(mutant.length)
+        if not mutants:
+            return np.empty((0, len(self.tracks)), np.float64 if self.precision == "float64" else np.float32)
+        with self._lock, self._settings():
+            return self._activity(mutants).numpy()
+
+    def plain_tss_activity(self, mutants: Sequence[Mutant]) -> np.ndarray:
+        """What `tss_activity` returns, by whole forward passes of the network itself: slow, for comparison."""
+        activity = [self.forward_full(mutant.render()[None])[0, self.tss_bins, :].mean(axis=0) for mutant in mutants]
+        return np.array(activity).reshape(len(mutants), len(self.tracks))
+
+    def _activity(self, mutants: Sequence[Mutant]) -> torch.Tensor:
+        """TSS activity (n, tracks) on the CPU of at least one mutant, all of the right length."""
+        raise NotImplementedError
 
     def _plan_batches(self, flops_per_mutant: float, bytes_per_mutant: float, free_bytes: float) -> None:
         """Begin with batches as a device of this kind is thought to manage."""

@@ -130,30 +130,9 @@ class BorzoiModel(BatchedModel):
         """Whether the weights of one replicate at a time are in memory."""
         return self._replicates.streamed
 
-    def tss_activity(self, mutants: Sequence[Mutant]) -> np.ndarray:
-        """Mean over the eight central bins and the replicates, for every mutant and track.
-
-        Args:
-            mutants: any number; every replicate is got ready once for all of them.
-
-        Returns:
-            float32 (n, tracks) in the order given; float64 with precision="float64".
-
-        Raises:
-            ValueError: a mutant whose length is not `input_length`.
-            MemoryError: not even one mutant fits into memory.
-        """
-        for mutant in mutants:
-            self._check_length(mutant.length)
-        if not mutants:
-            return self._no_activity()
-        with self._lock, self._settings():
-            return self._ask(mutants, self._engine_dtype).numpy()
-
-    def plain_tss_activity(self, mutants: Sequence[Mutant]) -> np.ndarray:
-        """What `tss_activity` returns, by whole forward passes of the networks themselves: slow, for comparison."""
-        activity = [self.forward_full(mutant.render()[None])[0, self.tss_bins, :].mean(axis=0) for mutant in mutants]
-        return np.array(activity).reshape(len(mutants), len(self.tracks))
+    def _activity(self, mutants: Sequence[Mutant]) -> torch.Tensor:
+        # Every replicate is got ready once for all of them.
+        return self._ask(mutants, self._engine_dtype)
 
     def forward_full(self, codes: np.ndarray) -> np.ndarray:
         """Whole forward passes on codes (n, input_length) as one batch, nothing reused: (n, output bins, tracks).

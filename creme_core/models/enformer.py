@@ -97,30 +97,8 @@ class EnformerModel(BatchedModel):
             self._exact.clear()
         self._plan_batches(self._engine.flops_per_mutant, self._engine.bytes_per_mutant, free_memory(self.device))
 
-    def tss_activity(self, mutants: Sequence[Mutant]) -> np.ndarray:
-        """Mean prediction over the two central bins, for every mutant and track.
-
-        Args:
-            mutants: any number; more than `batch_size` are computed in several batches.
-
-        Returns:
-            float32 (n, tracks) in the order given; float64 with precision="float64".
-
-        Raises:
-            ValueError: a mutant whose length is not `input_length`.
-            MemoryError: not even one mutant fits into memory.
-        """
-        for mutant in mutants:
-            self._check_length(mutant.length)
-        if not mutants:
-            return self._no_activity()
-        with self._lock, self._settings():
-            return self._in_batches(self._engine, mutants).numpy()
-
-    def plain_tss_activity(self, mutants: Sequence[Mutant]) -> np.ndarray:
-        """What `tss_activity` returns, by whole forward passes of the network itself: slow, for comparison."""
-        activity = [self.forward_full(mutant.render()[None])[0, self.tss_bins, :].mean(axis=0) for mutant in mutants]
-        return np.array(activity).reshape(len(mutants), len(self.tracks))
+    def _activity(self, mutants: Sequence[Mutant]) -> torch.Tensor:
+        return self._in_batches(self._engine, mutants)
 
     def forward_full(self, codes: np.ndarray) -> np.ndarray:
         """The network's own forward on codes (n, input_length) as one batch, nothing reused: (n, output bins, tracks).
