@@ -12,6 +12,7 @@ from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs
 from creme_core.locus import Locus
 from dashboard.figures.gene_row import gene_row
 from dashboard.figures.rows import NO_LINE, Lane, Rows, Strip, add_lanes, add_strip, area, bin_places, float32, scaled
+from dashboard.figures.set_curve import numbers
 from dashboard.figures.style import Palette, finish, translucent
 
 __all__ = ["Lane", "Profile", "Strip", "overlay"]
@@ -117,12 +118,12 @@ def _effect_row(rows: Rows, effects: pd.DataFrame, name: str, cutoffs: Cutoffs, 
         name="tiles",
         x=((effects["genome_start"] + 1 + effects["genome_end"]) / 2).tolist(),
         width=(0.86 * (effects["genome_end"] - effects["genome_start"])).tolist(),
-        y=_listed(effects["effect"]),
+        y=numbers(effects["effect"]),
         error_y={
             "type": "data",
             "symmetric": False,
-            "array": _listed(effects["ci_high"] - effects["effect"]),
-            "arrayminus": _listed(effects["effect"] - effects["ci_low"]),
+            "array": numbers(effects["ci_high"] - effects["effect"]),
+            "arrayminus": numbers(effects["effect"] - effects["ci_low"]),
             "color": palette.text,
             "thickness": 1,
             "width": 1,
@@ -237,7 +238,3 @@ def _shade(start: float, end: float, palette: Palette) -> dict:
         "line": {"width": 0},
         "fillcolor": translucent(palette.accent, 0.12),
     } | place
-
-
-def _listed(values: pd.Series) -> list[float | None]:
-    return [value if math.isfinite(value) else None for value in values.tolist()]

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from creme_core.effects import ENFORMER_CUTOFFS, Cutoffs
 from creme_core.locus import Locus
 from creme_core.tiles import Tile, TileGrid
+from dashboard.figures.set_curve import numbers
 from dashboard.figures.style import Palette, finish, translucent
 
 __all__ = ["tile_track"]
@@ -118,12 +119,12 @@ def _bars(effects: pd.DataFrame, locus: Locus, palette: Palette, axis: Axis, sel
         name="tiles",
         x=[middle for middle, _ in places],
         width=[0.86 * width for _, width in places],
-        y=_numbers(effects["effect"]),
+        y=numbers(effects["effect"]),
         error_y={
             "type": "data",
             "symmetric": False,
-            "array": _numbers(effects["ci_high"] - effects["effect"]),
-            "arrayminus": _numbers(effects["effect"] - effects["ci_low"]),
+            "array": numbers(effects["ci_high"] - effects["effect"]),
+            "arrayminus": numbers(effects["effect"] - effects["ci_low"]),
             "color": palette.text,
             "thickness": 1.1,
             "width": 2,
@@ -142,11 +143,6 @@ def _bars(effects: pd.DataFrame, locus: Locus, palette: Palette, axis: Axis, sel
         hovertext=[_hover(row) for row in effects.itertuples()],
         hovertemplate="%{hovertext}<extra></extra>",
     )
-
-
-def _numbers(values: pd.Series) -> list[float | None]:
-    """Numbers as a plain list, None where there is none: plotly would pack an array so that no reader can read it."""
-    return [value if math.isfinite(value) else None for value in values.tolist()]
 
 
 def _hover(row) -> str:
