@@ -1,6 +1,5 @@
 """Chromatin of many: what the elements of many loci are made of, enhancers against silencers."""
 
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -18,22 +17,23 @@ from dashboard.engine import Engine, Request
 from dashboard.figures.enrichment import distance_bars, overlap_bars, signal_boxes, volcano
 from dashboard.figures.style import Palette
 from dashboard.many import KINDS, OverlapRun, SignalRun, called_tiles, published_elements
-from dashboard.state import MANY_PAGE, PageState, enter, leave
+from dashboard.state import MANY_PAGE, PageState
 from dashboard.tracks import OfferedTrack, Unconfirmed, is_grch38
 from dashboard.views.made_of import comparison_columns
 from dashboard.views.panel import chart, figure_file, table_file
 from dashboard.views.run_panel import follow
 from dashboard.views.sidebar import (
     await_engine,
+    begin_page,
     cell_line_box,
+    end_page,
     link_warnings,
     model_name,
     settings_box,
     source_box,
-    stop_with,
     store_notes,
 )
-from dashboard.widgets import choice, compact, download_row, palette, plain, radio, settle_widgets
+from dashboard.widgets import choice, download_row, palette, plain, radio
 
 TESTS = {"necessity": "Necessity Test", "sufficiency": "Sufficiency Test"}
 MOST_GENES = 40  # of a source, that are offered to be tested at once; as many results are kept
@@ -325,14 +325,7 @@ def show(elements: Elements, opened, state: PageState) -> None:
 
 def page() -> None:
     """The whole page."""
-    compact()
-    try:
-        sources = data.options().sources
-    except (ValueError, OSError) as error:
-        stop_with(str(error))
-    st.session_state.setdefault("session", uuid.uuid4().hex)
-    data.warm_up()
-    state, _ = enter(st.session_state, st.query_params, sources)
+    state, sources = begin_page()
     top = st.container()
     state, opened, loading = source_box(state, sources)
     st.markdown("### Chromatin of many")
@@ -377,10 +370,7 @@ def page() -> None:
             show(elements, opened, state)
         else:
             st.info(f"No {TESTS[test]} has been run yet.", icon=":material/info:")
-    address = leave(st.session_state, state, MANY_PAGE)
-    if st.query_params.to_dict() != address:
-        st.query_params.from_dict(address)
-    settle_widgets()
+    end_page(state, MANY_PAGE)
 
 
 page()

@@ -1,6 +1,5 @@
 """Explore a locus: choose a gene and a cell line, run a test, read the result."""
 
-import uuid
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -13,7 +12,7 @@ from creme_core.tiles import TileGrid
 from dashboard import answer_key, data
 from dashboard.catalogue import LOCUS_TESTS
 from dashboard.engine import Engine, Request
-from dashboard.state import PageState, enter, fit_to_grid, leave
+from dashboard.state import LOCUS_PAGE, PageState, fit_to_grid
 from dashboard.views.chromatin_panel import chromatin_panel
 from dashboard.views.facts import draw_facts
 from dashboard.views.inputs import controls, offer_genes, offer_tile, suggested_tile
@@ -23,16 +22,17 @@ from dashboard.views.published import published_page
 from dashboard.views.run_panel import follow, introduce, run_panel
 from dashboard.views.sidebar import (
     await_engine,
+    begin_page,
     cell_line_box,
+    end_page,
     link_warnings,
     model_name,
     repeat_of,
     settings_box,
     source_box,
-    stop_with,
     store_notes,
 )
-from dashboard.widgets import choice, compact, gene_picker, plain, put, radio, settle_widgets
+from dashboard.widgets import choice, gene_picker, plain, put, radio
 
 GALLERY_COLUMNS = 3
 TILE_TESTS = ("necessity", "sufficiency")  # whose effects are of tiles
@@ -215,14 +215,7 @@ def show(state: PageState, opened: Source, engine: Engine) -> PageState:
 
 def page() -> None:
     """The whole page."""
-    compact()
-    try:
-        sources = data.options().sources
-    except ValueError as error:
-        stop_with(str(error))
-    st.session_state.setdefault("session", uuid.uuid4().hex)
-    data.warm_up()
-    state, _ = enter(st.session_state, st.query_params, sources)
+    state, sources = begin_page()
     top = st.container()
     state, opened, loading = source_box(state, sources)
     if loading is None:
@@ -236,10 +229,7 @@ def page() -> None:
             state = show(state, opened, engine)
         else:
             welcome(opened, state.source)
-    address = leave(st.session_state, state)
-    if st.query_params.to_dict() != address:
-        st.query_params.from_dict(address)
-    settle_widgets()
+    end_page(state, LOCUS_PAGE)
 
 
 page()

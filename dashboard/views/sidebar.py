@@ -1,6 +1,7 @@
-"""What both pages with runs ask for at the side: source, cell line and settings; and the model they wait for."""
+"""What the pages with sources share: their frame, what they ask for at the side, and the model they wait for."""
 
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import replace
@@ -13,14 +14,16 @@ from dashboard import data
 from dashboard.catalogue import FIXED_SHUFFLES
 from dashboard.engine import Engine
 from dashboard.options import MODEL_NAMES, OWN_MODEL
-from dashboard.state import PageState, quoted
+from dashboard.state import PageState, enter, leave, quoted
 from dashboard.views.panel import Repeat
-from dashboard.widgets import choice, plain, toggle, whole_number
+from dashboard.widgets import choice, compact, plain, settle_widgets, toggle, whole_number
 
 __all__ = [
     "SOURCE_NAMES",
     "await_engine",
+    "begin_page",
     "cell_line_box",
+    "end_page",
     "link_warnings",
     "model_name",
     "repeat_of",
@@ -44,6 +47,27 @@ def stop_with(sentence: str) -> None:
     """End the page with one plain sentence."""
     st.error(plain(sentence), icon=":material/error:")
     st.stop()
+
+
+def begin_page() -> tuple[PageState, tuple[str, ...]]:
+    """What every page with sources begins with: what it is to show, and the names of the sources."""
+    compact()
+    try:
+        sources = data.options().sources
+    except ValueError as error:
+        stop_with(str(error))
+    st.session_state.setdefault("session", uuid.uuid4().hex)
+    data.warm_up()
+    state, _ = enter(st.session_state, st.query_params, sources)
+    return state, sources
+
+
+def end_page(state: PageState, names: Sequence[str]) -> None:
+    """What every such page ends with: its state, of the fields it names, goes to the address."""
+    address = leave(st.session_state, state, names)
+    if st.query_params.to_dict() != address:
+        st.query_params.from_dict(address)
+    settle_widgets()
 
 
 def stop_for_data(sentence: str) -> None:

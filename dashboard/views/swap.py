@@ -1,6 +1,5 @@
 """Swap contexts: every chosen gene's promoter in every other gene's surroundings."""
 
-import uuid
 from dataclasses import replace
 
 import pandas as pd
@@ -14,21 +13,22 @@ from dashboard import data
 from dashboard.catalogue import MOST_SWAPPED, SWAP
 from dashboard.engine import Engine, Request
 from dashboard.figures.swap_matrix import swap_boxes, swap_matrix
-from dashboard.state import SWAP_PAGE, PageState, enter, leave
+from dashboard.state import SWAP_PAGE, PageState
 from dashboard.views.panel import Panel, chart, figure_file, repeat_tabs, table_file
 from dashboard.views.run_panel import follow, introduce, run_panel
 from dashboard.views.sidebar import (
     await_engine,
+    begin_page,
     cell_line_box,
+    end_page,
     link_warnings,
     model_name,
     repeat_of,
     settings_box,
     source_box,
-    stop_with,
     store_notes,
 )
-from dashboard.widgets import compact, palette, plain, settle_widgets, several
+from dashboard.widgets import palette, plain, several
 
 # Of the demo: contexts that enhance, hold down, do nothing, and depend on the cell line.
 DEMO_GENES = ("SOLO1", "MANY1", "HUSH1", "HOUSE1", "FLIP1", "MINUS1")
@@ -140,14 +140,7 @@ def draw_run(engine: Engine, opened: Source, state: PageState, request: Request)
 
 def page() -> None:
     """The whole page."""
-    compact()
-    try:
-        sources = data.options().sources
-    except (ValueError, OSError) as error:
-        stop_with(str(error))
-    st.session_state.setdefault("session", uuid.uuid4().hex)
-    data.warm_up()
-    state, _ = enter(st.session_state, st.query_params, sources)
+    state, sources = begin_page()
     top = st.container()
     state, opened, loading = source_box(state, tuple(name for name in sources if name != "published"))
     line_place = st.sidebar.empty()
@@ -171,10 +164,7 @@ def page() -> None:
         draw_run(engine, opened, state, Request(SWAP, loci, settings))
     except (ValueError, OSError) as error:
         st.error(plain(str(error)), icon=":material/error:")
-    address = leave(st.session_state, state, SWAP_PAGE)
-    if st.query_params.to_dict() != address:
-        st.query_params.from_dict(address)
-    settle_widgets()
+    end_page(state, SWAP_PAGE)
 
 
 page()

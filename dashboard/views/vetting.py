@@ -1,6 +1,5 @@
 """Vetting desk: putative elements one by one, the evidence on each, a decision and why."""
 
-import uuid
 from dataclasses import replace
 
 import streamlit as st
@@ -10,10 +9,12 @@ from creme_core.vetting.element import Element
 from creme_core.vetting.versions import clean_name
 from dashboard import data
 from dashboard.desk import Bench
-from dashboard.state import VETTING_PAGE, PageState, enter, leave, quoted
+from dashboard.state import VETTING_PAGE, PageState, quoted
 from dashboard.views.sidebar import (
     await_engine,
+    begin_page,
     cell_line_box,
+    end_page,
     link_warnings,
     model_name,
     settings_box,
@@ -26,7 +27,7 @@ from dashboard.views.vetting_element import element_screen, look_ahead
 from dashboard.views.vetting_lists import lists_box
 from dashboard.views.vetting_runs import list_run
 from dashboard.views.vetting_table import whole_list
-from dashboard.widgets import choice, compact, plain, seeded, settle_widgets
+from dashboard.widgets import choice, plain, seeded
 
 # The decision stays in sight while the evidence is scrolled; sentences are set close, so that most fit on one screen.
 STYLE = """<style>
@@ -137,16 +138,12 @@ def _coming(desk: Desk, state: PageState) -> list[Element]:
 
 def page() -> None:
     """The whole page."""
-    compact()
+    state, sources = begin_page()
     st.html(STYLE)
     try:
-        sources = data.options().sources
         desk = data.desk()
     except (ValueError, OSError) as error:
         stop_with(str(error))
-    st.session_state.setdefault("session", uuid.uuid4().hex)
-    data.warm_up()
-    state, _ = enter(st.session_state, st.query_params, sources)
     top = st.container()
     state, opened, loading = source_box(state, sources)
     try:
@@ -196,10 +193,7 @@ def page() -> None:
         lists_box(desk, state, bench)
     except (ValueError, OSError) as error:  # such as a list that was deleted in another tab
         st.error(plain(str(error)), icon=":material/error:")
-    address = leave(st.session_state, state, VETTING_PAGE)
-    if st.query_params.to_dict() != address:
-        st.query_params.from_dict(address)
-    settle_widgets()
+    end_page(state, VETTING_PAGE)
 
 
 page()
